@@ -1,0 +1,1 @@
+"""The agent: ask videos questions in words. `VideoAgent` is the Python face."""

@@ -1,0 +1,1 @@
+"""Evaluation: suites, metrics, the runner, reports and performance benchmarks."""

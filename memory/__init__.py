@@ -1,0 +1,1 @@
+"""The symbolic video memory: watch once, ask many times."""

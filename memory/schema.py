@@ -1,0 +1,80 @@
+"""The tables of the symbolic memory, as Arrow schemas (DESIGN section 4).
+
+Space-dominant memory: `entity` and `observation` (who is where). Time-dominant memory: `shot`, `event` (what happens
+when). `relation` joins entities. `embedding` holds unit vectors of facts. Times are seconds, boxes xyxy source pixels.
+The columns `video_id` and `extractor` are not written by extractors: they come from the segment that holds the row.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+TABLES: dict[str, pa.Schema] = {
+    "shot": pa.schema(
+        [("shot_id", pa.int32()), ("start_s", pa.float64()), ("end_s", pa.float64()), ("keyframe_s", pa.float64())]
+    ),
+    "entity": pa.schema(
+        [
+            ("entity_id", pa.string()),
+            ("category", pa.string()),
+            ("description", pa.string()),
+            ("colour", pa.string()),
+            ("first_s", pa.float64()),
+            ("last_s", pa.float64()),
+            ("attributes", pa.string()),  # JSON object
+            ("confidence", pa.float64()),
+        ]
+    ),
+    "observation": pa.schema(
+        [
+            ("entity_id", pa.string()),
+            ("t_s", pa.float64()),
+            ("x1", pa.float64()),
+            ("y1", pa.float64()),
+            ("x2", pa.float64()),
+            ("y2", pa.float64()),
+            ("mask", pa.string()),  # COCO RLE counts, or null
+            ("vx", pa.float64()),  # pixels a second, camera motion removed
+            ("vy", pa.float64()),
+            ("depth", pa.float64()),
+            ("confidence", pa.float64()),
+        ]
+    ),
+    "event": pa.schema(
+        [
+            ("event_id", pa.string()),
+            ("kind", pa.string()),
+            ("start_s", pa.float64()),
+            ("end_s", pa.float64()),
+            ("text", pa.string()),
+            ("attributes", pa.string()),  # JSON object
+            ("entity_id", pa.string()),
+            ("confidence", pa.float64()),
+        ]
+    ),
+    "relation": pa.schema(
+        [
+            ("subject_id", pa.string()),
+            ("predicate", pa.string()),
+            ("object_id", pa.string()),
+            ("start_s", pa.float64()),
+            ("end_s", pa.float64()),
+            ("confidence", pa.float64()),
+        ]
+    ),
+    "embedding": pa.schema(
+        [
+            ("owner_kind", pa.string()),
+            ("owner_id", pa.string()),
+            ("space", pa.string()),
+            ("text", pa.string()),
+            ("start_s", pa.float64()),
+            ("end_s", pa.float64()),
+            ("vector", pa.list_(pa.float32())),
+        ]
+    ),
+}
+
+EVENT_KINDS = ("text", "speech", "sound", "camera", "colour", "caption", "action")

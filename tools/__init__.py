@@ -1,0 +1,1 @@
+"""Tools: what Videre can do with a video. `tools.base` is the contract, `tools.registry` finds the tools."""

@@ -1,0 +1,200 @@
+"""The contract of a tool: typed arguments in, typed result with evidence out, errors that say who must act.
+
+    VidereError
+    |- ToolError          becomes an observation in the search; another branch may do better
+    |  |- InvalidArguments  the caller must change the call
+    |  |- MissingModel      somebody must install something; the message has the command
+    |  |- MediaError        the file is at fault; the message says where
+    |  `- ToolFailed        a legitimate negative result
+    `- RunError           ends the run
+       |- Cancelled
+       |- BudgetExceeded
+       `- ApprovalRequired
+
+Importing this module imports neither torch nor any capability (tests/test_layering.py).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tools.types import Artifact, Evidence
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from memory import Library, VideoMemory
+    from tools.media.reader import VideoReader
+
+
+class VidereError(Exception):
+    """Base of all errors that Videre raises on purpose; the message is one line that says what to do next."""
+
+
+class ToolError(VidereError):
+    """A tool could not do its job; the search goes on with another branch."""
+
+
+class InvalidArguments(ToolError):
+    """The call is malformed: the caller must change it."""
+
+
+class MissingModel(ToolError):
+    """No installed model can do this; the message holds the command that gets one."""
+
+
+class MediaError(ToolError):
+    """The media file cannot be used."""
+
+
+class ToolFailed(ToolError):
+    """The tool ran and found that the thing cannot be done."""
+
+
+class RunError(VidereError):
+    """Ends the whole run."""
+
+
+class Cancelled(RunError):
+    """The user asked to stop."""
+
+
+class BudgetExceeded(RunError):
+    """A hard limit of the run was reached."""
+
+    def __init__(self, kind: str, limit: float, used: float) -> None:
+        super().__init__(f"the {kind} budget of {limit:g} is used up ({used:g}); raise it and ask again")
+        self.kind, self.limit, self.used = kind, limit, used
+
+
+class ApprovalRequired(RunError):
+    """A tool with effects needs a person's consent first."""
+
+
+class Effects(Enum):
+    """What a tool does to the world outside its result."""
+
+    NONE = "none"
+    WRITES_ARTIFACT = "writes_artifact"
+    NETWORK = "network"
+    COSTS_MONEY = "costs_money"
+
+
+class Embedder(Protocol):
+    """Text to unit vectors."""
+
+    space: str
+    """Name of the embedding space, e.g. "all-MiniLM-L6-v2"; vectors of different spaces are never compared."""
+    dimension: int
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Rows of unit length, float32 [N, dimension]."""
+        ...
+
+
+@dataclass
+class ToolContext:
+    """What a tool may use. Everything with effects or state arrives here, so tests can replace it."""
+
+    library: Library
+    videos: Sequence[str]
+    """Ids of the videos that the question is about, in the order given."""
+    artifacts: Path
+    """Folder for files that a tool writes; it may write nowhere else."""
+    embedder: Embedder | None = None
+    device: str = "cpu"
+    rng: random.Random = field(default_factory=lambda: random.Random(0))
+    progress: Callable[[str, float], None] = lambda _text, _fraction: None
+    """Called with what is being done and the share of it that is done, 0..1."""
+    cancelled: Callable[[], bool] = lambda: False
+    _open: dict[str, VideoMemory] = field(default_factory=dict, repr=False)
+
+    def video_id(self, video: str = "") -> str:
+        """Resolve a `video` argument: empty means the first video in scope. Raises InvalidArguments."""
+        if not video:
+            if not self.videos:
+                raise InvalidArguments("no video in scope: name one with the argument 'video'")
+            return self.videos[0]
+        if video in self.videos:
+            return video
+        raise InvalidArguments(f"unknown video {video!r}; known here: {', '.join(self.videos) or 'none'}")
+
+    def memory(self, video: str = "") -> VideoMemory:
+        """The opened memory of a video; opened once per context."""
+        video_id = self.video_id(video)
+        if video_id not in self._open:
+            self._open[video_id] = self.library.open(video_id)
+        return self._open[video_id]
+
+    def reader(self, video: str = "") -> VideoReader:
+        """A media reader on the source file of a video. Raises MediaError when the file is gone."""
+        from tools.media.reader import VideoReader
+
+        return VideoReader(self.library.video(self.video_id(video)).path)
+
+    def check_cancelled(self) -> None:
+        """Raise Cancelled when the user asked to stop; long loops call this at least once a second."""
+        if self.cancelled():
+            raise Cancelled("cancelled")
+
+
+class ToolArgs(BaseModel):
+    """Arguments of a tool; every field has a description with its unit. Unknown arguments are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ToolResult(BaseModel):
+    """What every tool returns; tools add typed fields of their own."""
+
+    summary: str = Field(description="One line for the planner, in our own words (perceived text quoted).")
+    status: Literal["ok", "empty"] = "ok"
+    confidence: float = Field(1.0, ge=0, le=1, description="How sure the tool is of its main finding.")
+    model: str = Field(description="The model or algorithm that was used, e.g. 'PP-OCRv6-small'.")
+    evidence: list[Evidence] = Field(default_factory=list)
+    artifacts: list[Artifact] = Field(default_factory=list)
+    seconds: float = Field(0.0, description="Wall time of the call, seconds; set by `Tool.call`.")
+
+
+class Tool(ABC):
+    """One capability that the planner can call. Subclasses define name, description, Args, Result and run."""
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    version: ClassVar[str] = "1"
+    effects: ClassVar[Effects] = Effects.NONE
+    Args: ClassVar[type[ToolArgs]]
+    Result: ClassVar[type[ToolResult]]
+
+    @abstractmethod
+    def run(self, args: Any, context: ToolContext) -> ToolResult:
+        """Do the work. Raises ToolError or RunError, nothing else."""
+
+    def call(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
+        """Validate the arguments, run, and note the time. Raises InvalidArguments on a malformed call."""
+        try:
+            args = self.Args.model_validate(dict(arguments))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "arguments"
+            raise InvalidArguments(
+                f"{self.name}: {where}: {first['msg']}; see 'videre tool show {self.name}'"
+            ) from error
+        started = time.perf_counter()
+        result = self.run(args, context)
+        return result.model_copy(update={"seconds": time.perf_counter() - started})
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """JSON schema of the arguments, as given to a language model."""
+        return cls.Args.model_json_schema()

@@ -1,0 +1,1 @@
+"""Reading and writing video and sound. The only place that opens media files (PyAV)."""
