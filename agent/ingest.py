@@ -1,0 +1,284 @@
+"""Ingest: one decode pass over a video feeds every extractor whose segment is missing.
+
+Pictures are decoded once, in the caller's thread; sound is decoded beside them in a second thread; heavy extractors
+run on threads of their own behind bounded queues. Each extractor publishes its segment as soon as it is finished, so an
+interrupted ingest goes on with the extractors that are missing.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools.base import Cancelled, Embedder, MissingModel
+from tools.extractor import DerivedExtractor, Extractor, Tables
+
+if TYPE_CHECKING:
+    from tools.media.reader import VideoReader
+
+    from memory import Library
+    from tools.media.frame import Frame
+    from tools.media.probe import MediaInfo
+
+QUEUE_FRAMES = 8
+"""Frames that may wait for a heavy extractor: bounds the memory, whatever the length of the video."""
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass
+class IngestReport:
+    """What an ingest did."""
+
+    video_id: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Busy wall seconds by extractor that ran."""
+    reused: list[str] = field(default_factory=list)
+    """Extractors whose segment was there already."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """Extractors that could not run, with what they lack."""
+    warning: str = ""
+    """What is wrong with the file though it could be used."""
+
+
+@dataclass
+class IngestTools:
+    """The extractors to run and what they need."""
+
+    extractors: Sequence[Callable[[], Extractor]]
+    derived: Sequence[Callable[[], DerivedExtractor]]
+    embedder: Embedder
+
+
+def ingest(
+    path: Path,
+    library: Library,
+    tools: IngestTools,
+    *,
+    progress: Progress = lambda _text, _share: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> IngestReport:
+    """Bring the memory of one video up to date. Raises MediaError, Cancelled."""
+    video_id, info = register(path, library)
+    report = IngestReport(video_id, warning=info.warning if info else "")
+    todo: list[_Feed] = []
+    for make in tools.extractors:
+        extractor = make()
+        if library.has_segment(video_id, extractor.name, extractor.version, extractor.params()):
+            report.reused.append(extractor.name)
+        else:
+            todo.append(_Feed(extractor))
+    if todo:
+        _Pass(path, library, report, todo, progress, cancelled).run()
+    _derive(library, report, tools, progress)
+    return report
+
+
+def register(path: Path, library: Library) -> tuple[str, MediaInfo | None]:
+    """Make the library know the file; gives its id, and what the probe found unless the file was known already."""
+    from tools.media.identity import content_id
+    from tools.media.reader import VideoReader
+
+    from memory import VideoRecord
+
+    path = path.expanduser().absolute()
+    if path.is_file() and path.stat().st_size:
+        sha256, video_id = content_id(path)
+        known = {record.video_id: record for record in library.videos()}.get(video_id)
+        if known is not None and known.sha256 == sha256:
+            if known.path != path:
+                library.add_video(
+                    VideoRecord(video_id=video_id, sha256=sha256, path=path, media=known.media, title=path.stem)
+                )
+            return video_id, None
+    with VideoReader(path) as reader:  # raises MediaError on whatever is no video
+        info = reader.info
+    media = asdict(info) | {"fps": f"{info.fps.numerator}/{info.fps.denominator}"}
+    del media["path"]
+    library.add_video(VideoRecord(video_id=video_id, sha256=sha256, path=path, media=media, title=path.stem))
+    return video_id, info
+
+
+class _Feed:
+    """An extractor with its sampling grid, its clock and, for a heavy one, its queue and thread."""
+
+    def __init__(self, extractor: Extractor) -> None:
+        self.extractor = extractor
+        self.seconds = 0.0
+        self.missing = ""
+        self._due_index = 0
+        self._queue: queue.Queue[Frame | None] = queue.Queue(QUEUE_FRAMES)
+        self._failure: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def wants_pictures(self) -> bool:
+        return self.extractor.sample_hz > 0
+
+    def begin(self, info: MediaInfo) -> None:
+        try:
+            self._timed(self.extractor.begin, info)
+        except MissingModel as error:
+            self.missing = str(error)
+            return
+        if self.extractor.background and self.wants_pictures:
+            self._thread = threading.Thread(target=self._work, name=f"extract-{self.extractor.name}", daemon=True)
+            self._thread.start()
+
+    def offer(self, frame: Frame) -> None:
+        """Pass on a frame when the grid of `sample_hz` asks for it."""
+        hz = self.extractor.sample_hz
+        if self.missing or frame.t_s * hz < self._due_index - 1e-6:
+            return
+        self._due_index = int(frame.t_s * hz + 1e-6) + 1 if hz != float("inf") else 0
+        if self._thread is None:
+            self._timed(self.extractor.on_frame, frame)
+            return
+        while self._failure is None:
+            try:
+                self._queue.put(frame, timeout=0.5)
+                return
+            except queue.Full:
+                continue
+        raise self._failure
+
+    def close(self, *, abandon: bool = False) -> None:
+        """Wait until the queue is worked off (or drop what waits)."""
+        if self._thread is None:
+            return
+        if abandon:
+            while not self._queue.empty():
+                self._queue.get_nowait()
+        while self._thread.is_alive():
+            try:
+                self._queue.put(None, timeout=0.5)
+                break
+            except queue.Full:
+                continue
+        self._thread.join()
+        if self._failure is not None and not abandon:
+            raise self._failure
+
+    def hear(self, chunk: Any) -> None:
+        if not self.missing:
+            self._timed(self.extractor.on_audio, chunk)
+
+    def finish(self) -> Tables:
+        tables: Tables = self._timed(self.extractor.finish)
+        return tables
+
+    def _work(self) -> None:
+        while (frame := self._queue.get()) is not None:
+            try:
+                self._timed(self.extractor.on_frame, frame)
+            except BaseException as error:  # handed to the pass, which raises it in the caller's thread
+                self._failure = error
+                return
+
+    def _timed(self, call: Callable[..., Any], *args: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return call(*args)
+        finally:
+            self.seconds += time.perf_counter() - started
+
+
+class _Pass:
+    """One run over the file for the extractors that are missing."""
+
+    def __init__(
+        self,
+        path: Path,
+        library: Library,
+        report: IngestReport,
+        feeds: list[_Feed],
+        progress: Progress,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self.path, self.library, self.report, self.feeds = path, library, report, feeds
+        self.progress, self.cancelled = progress, cancelled
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        from tools.media.reader import VideoReader
+
+        with VideoReader(self.path) as reader, ThreadPoolExecutor(1, "sound") as pool:
+            for feed in self.feeds:
+                feed.begin(reader.info)
+            sound = pool.submit(self._sound, reader.info)
+            try:
+                self._pictures(reader)
+                sound.result()
+            except BaseException:
+                self._stop.set()
+                for feed in self.feeds:
+                    feed.close(abandon=True)
+                raise
+            self.report.warning = reader.info.warning or self.report.warning
+        self._publish([feed for feed in self.feeds if feed.wants_pictures])
+
+    def _pictures(self, reader: VideoReader) -> None:
+        feeds = [feed for feed in self.feeds if feed.wants_pictures]
+        if not feeds:
+            return
+        duration_s = reader.info.duration_s or 1.0
+        for frame in reader.frames():
+            self._check()
+            for feed in feeds:
+                feed.offer(frame)
+            if frame.index % 10 == 0:
+                self.progress("watching", min(1.0, frame.t_s / duration_s))
+        for feed in feeds:
+            feed.close()
+
+    def _sound(self, info: MediaInfo) -> None:
+        from tools.media.reader import VideoReader
+
+        feeds = [feed for feed in self.feeds if feed.extractor.wants_audio]
+        if feeds and info.has_audio:
+            with VideoReader(self.path) as reader:
+                for chunk in reader.audio():
+                    self._check()
+                    for feed in feeds:
+                        feed.hear(chunk)
+        self._publish([feed for feed in feeds if not feed.wants_pictures])
+
+    def _check(self) -> None:
+        if self._stop.is_set() or self.cancelled():
+            raise Cancelled("cancelled; what was finished is kept, and the next ingest goes on from there")
+
+    def _publish(self, feeds: list[_Feed]) -> None:
+        for feed in feeds:
+            extractor = feed.extractor
+            if feed.missing:
+                self.report.missing[extractor.name] = feed.missing
+                continue
+            self._check()
+            tables = feed.finish()
+            self.library.write_segment(
+                self.report.video_id, extractor.name, extractor.version, extractor.params(), tables
+            )
+            self.report.seconds[extractor.name] = feed.seconds
+
+
+def _derive(library: Library, report: IngestReport, tools: IngestTools, progress: Progress) -> None:
+    """Run what builds on other segments, when it is missing or its inputs changed."""
+    for make in tools.derived:
+        extractor = make()
+        memory = library.open(report.video_id)
+        inputs = sorted(memory.segments() - {name for name in memory.segments() if name.startswith(extractor.name)})
+        params = extractor.params() | {"inputs": inputs}
+        if library.has_segment(report.video_id, extractor.name, extractor.version, params):
+            report.reused.append(extractor.name)
+            continue
+        progress(f"indexing ({extractor.name})", 1.0)
+        started = time.perf_counter()
+        tables = extractor.derive(memory, tools.embedder)
+        library.write_segment(report.video_id, extractor.name, extractor.version, params, tables)
+        report.seconds[extractor.name] = time.perf_counter() - started

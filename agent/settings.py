@@ -1,0 +1,41 @@
+"""Configuration: defaults < file `videre.toml` in the working folder < environment `VIDERE_*` < arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Read once at the edge and passed down; libraries below `agent` never look here."""
+
+    model_config = SettingsConfigDict(env_prefix="VIDERE_", toml_file="videre.toml", frozen=True, extra="forbid")
+
+    home: Path = Field(
+        default_factory=lambda: Path.home() / ".videre" / "library", description="Folder of the library of memories."
+    )
+    models: Path | None = Field(None, description="Folder with model weights, one sub-folder a model.")
+    offline: bool = Field(False, description="Forbid every download.")
+    device: str = Field("cpu", description="torch device for networks.")
+    seed: int = Field(0, description="Seed of the search: same seed, same answer.")
+    max_rollouts: int = Field(8, ge=1, description="Branches that the search may try.")
+    max_tool_calls: int = Field(24, ge=1, description="Tool calls that the search may make.")
+    max_seconds: float = Field(60.0, gt=0, description="Seconds that the search may take (ingest not counted).")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

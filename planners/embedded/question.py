@@ -1,0 +1,173 @@
+"""Slot filling: what a question asks for, read off its form (answer kind, colours, quotes, times, ordinals, options)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from planners.embedded.words import COLOURS, ORDINALS, colours_in, directions_in
+from planners.state import Task
+
+AnswerKind = Literal["number", "boolean", "text", "time", "interval"]
+
+_NUM = r"(\d+(?:\.\d+)?)"
+_UNIT = r"\s*(?:s|sec|secs|seconds?)?"
+_CLOCK = re.compile(r"\b(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)\b")
+_QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]+)[\"“”«»„]|(?<![A-Za-z])['‘]([^'’]+)['’](?![A-Za-z])")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of the video that the question is limited to."""
+
+    kind: Literal["all", "seconds", "shot", "start", "end", "middle"] = "all"
+    start_s: float = 0.0
+    end_s: float | None = None
+    shot_index: int = 0
+    """0-based; negative counts from the end."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """The slots of a question."""
+
+    task: Task
+    text: str
+    """Lower case, without quoted phrases and options."""
+    kind: AnswerKind
+    words: frozenset[str]
+    quoted: tuple[str, ...]
+    colours: tuple[str, ...]
+    """Colours named in the question itself, not in the options."""
+    option_colours: tuple[str, ...]
+    window: Window
+    ordinal: int | None
+    negated: bool
+    """Asks for what is NOT the case."""
+    directions: frozenset[str]
+    """Directions named in the question or its options."""
+    noun: str
+    """The noun phrase that the question is about, as far as its form shows; may be empty."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return self.task.options
+
+    def has(self, *words: str) -> bool:
+        """Whether any of the words (or phrases) occurs."""
+        return any(re.search(rf"\b{re.escape(word)}\b", self.text) for word in words)
+
+    def matches(self, pattern: str) -> bool:
+        return re.search(pattern, self.text) is not None
+
+
+def read_question(task: Task) -> Question:
+    """Fill the slots. Pure and deterministic."""
+    quoted = tuple(first or second for first, second in _QUOTED.findall(task.question))
+    text = _QUOTED.sub(" ", task.question)
+    text = re.sub(r"\s+", " ", text).strip().lower()
+    option_text = " | ".join(task.options)
+    return Question(
+        task=task,
+        text=text,
+        kind=_answer_kind(text),
+        words=frozenset(re.findall(r"[a-z0-9']+", text)),
+        quoted=tuple(phrase.strip(" ,.;") for phrase in quoted if phrase.strip(" ,.;")),
+        colours=tuple(colours_in(text)),
+        option_colours=tuple(colours_in(option_text)),
+        window=_window(text),
+        ordinal=_ordinal(text),
+        negated=bool(re.search(r"\b(not|never|except|isn't|aren't|doesn't|without)\b", text)),
+        directions=frozenset(directions_in(text) | directions_in(option_text)),
+        noun=_noun(text),
+    )
+
+
+def _answer_kind(text: str) -> AnswerKind:
+    if re.search(r"\b(how many|how often|how much|number of|count)\b", text):
+        return "number"
+    if re.search(
+        r"\bhow (long|fast|wide|tall|high|large|big)\b|\bwhat is the (duration|length|height|width|frame rate|fps)\b",
+        text,
+    ):
+        return "number"
+    if re.search(r"\b(when|at what time|what time|at which (second|time|moment|point))\b", text):
+        begins = r"\b(first|begin\w*|start\w*|appear\w*|disappear\w*|end\w*|stop\w*|leave\w*|left|enter\w*|cut|cuts|last|arrive\w*|come\w*|become\w*|turn\w*)\b"
+        spans = r"\b(visible|shown|on screen|displayed|seen|open|happening|during|from when to when|be seen|present|speaking|talking)\b"
+        if re.search(r"\b(from when|interval|between which|during which|start and end)\b", text):
+            return "interval"
+        if re.search(spans, text) and not re.search(r"\b(first|begin\w*|start\w*|last|appear\w*)\b", text):
+            return "interval"
+        return "time" if re.search(begins, text) or not re.search(r"\b(is|are|was|were)\b", text) else "interval"
+    if re.match(r"(is|are|was|were|does|do|did|has|have|had|can|could|will)\b", text) and " or " not in text:
+        return "boolean"
+    if re.match(
+        r"(is|are|does|do|has|have) there\b|(is|does|do|are|has|have)\b.*\bor (no )?(sound|audio|music|speech)", text
+    ):
+        return "boolean"
+    return "text"
+
+
+def _window(text: str) -> Window:
+    ordinals = "|".join(ORDINALS)
+    shot = re.search(rf"\b(?:in|during|of|within) (?:the )?({ordinals}) (?:shot|scene|clip|take)\b", text) or re.search(
+        r"\b(?:shot|scene) (?:number )?(\d+)\b", text
+    )
+    if shot:
+        word = shot.group(1)
+        return Window("shot", shot_index=int(word) - 1 if word.isdigit() else ORDINALS[word])
+    between = re.search(rf"\b(?:between|from) {_NUM}{_UNIT} (?:and|to|until) {_NUM}", text)
+    if between:
+        return Window("seconds", float(between.group(1)), float(between.group(2)))
+    first = re.search(rf"\b(?:in|during|within) the first {_NUM}{_UNIT}\b", text)
+    if first:
+        return Window("seconds", 0.0, float(first.group(1)))
+    clock = _CLOCK.search(text)
+    at = re.search(rf"\b(?:at|around) (?:about )?{_NUM}\s*(?:s|sec|seconds?)\b", text)
+    if clock or at:
+        t_s = _clock_seconds(clock) if clock else float(at.group(1)) if at else 0.0
+        return Window("seconds", max(0.0, t_s - 0.5), t_s + 0.5)
+    after = re.search(rf"\bafter {_NUM}\s*(?:s|sec|seconds?)\b", text)
+    if after:
+        return Window("seconds", float(after.group(1)))
+    before = re.search(rf"\bbefore {_NUM}\s*(?:s|sec|seconds?)\b", text)
+    if before:
+        return Window("seconds", 0.0, float(before.group(1)))
+    if re.search(r"\b(?:at|near|towards?|in) the (?:very )?(?:end|close)\b|\bfinally\b", text):
+        return Window("end")
+    if re.search(r"\b(?:at|in|near) the (?:very )?(?:start|beginning|outset)\b|\binitially\b", text):
+        return Window("start")
+    if re.search(r"\bin the middle of the (?:video|clip)\b|\bhalf-?way\b", text):
+        return Window("middle")
+    return Window()
+
+
+def _clock_seconds(clock: re.Match[str]) -> float:
+    hours, minutes, seconds = clock.groups()
+    return float(hours or 0) * 3600 + float(minutes) * 60 + float(seconds)
+
+
+def _ordinal(text: str) -> int | None:
+    for word in re.findall(r"[a-z0-9]+", text):
+        if word in ORDINALS:
+            return ORDINALS[word]
+    return None
+
+
+_NOUN_PATTERNS = (
+    r"\bwhat (?:is the )?colou?r (?:is|are|was|were|does|do|has|have)?\s*(?:the|a|an|these|those)?\s*([a-z][a-z' -]*?)(?:\?|$| that| which| on | in | at | held| have| has)",
+    r"\bcolou?r of (?:the|a|an)?\s*([a-z][a-z' -]*?)(?:\?|$| that| which| on | in | at )",
+    r"\bhow many (?:different |separate )?([a-z][a-z' -]*?)(?:\?|$| are| is| do| does| did| can| appear| stand| lie| were| was| in | on | at )",
+    r"\bdirection (?:is|are|does|do|did|was|were)\s*(?:the|a|an)?\s*([a-z][a-z' -]*?)(?:\?|$| move| go| walk| drift| climb| fly| run| drive| travel| pan| turn| moving| going)",
+    r"\b(?:does|do|did|is|are|was|were) (?:the|a|an) ([a-z][a-z' -]*?)(?:\?|$| move| go| walk| drift| climb| come| drive| fly| run| get| leave| appear| visible| shown| seen| open| on )",
+)
+
+
+def _noun(text: str) -> str:
+    for pattern in _NOUN_PATTERNS:
+        found = re.search(pattern, text)
+        if found:
+            words = [word for word in found.group(1).split() if word not in COLOURS]
+            return " ".join(words).strip()
+    return ""
