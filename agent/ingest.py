@@ -177,7 +177,7 @@ class _Feed:
         while (frame := self._queue.get()) is not None:
             try:
                 self._timed(self.extractor.on_frame, frame)
-            except BaseException as error:  # handed to the pass, which raises it in the caller's thread
+            except BaseException as error:  # noqa: BLE001 - handed over and raised in the caller's thread
                 self._failure = error
                 return
 

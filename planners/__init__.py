@@ -1,1 +1,1 @@
-"""Planning: policies propose tool calls, the tree search tries them, the verifier checks, the votes become an answer."""
+"""Planning: policies propose tool calls, the search tries them, a verifier checks, votes become an answer."""

@@ -1,4 +1,4 @@
-"""Slot filling: what a question asks for, read off its form (answer kind, colours, quotes, times, ordinals, options)."""
+"""Slot filling: what a question asks for, read off its form (kind of answer, colours, quotes, times, ordinals)."""
 
 from __future__ import annotations
 
@@ -84,29 +84,29 @@ def read_question(task: Task) -> Question:
     )
 
 
+_QUANTITY = r"\b(how many|how often|how much|number of|count)\b|\bhow (long|fast|wide|tall|high|large|big)\b"
+_MEASURE = r"\bwhat is the (duration|length|height|width|frame rate|fps)\b"
+_TIME = r"\b(when|at what time|what time|at which (second|time|moment|point))\b"
+_BEGINS = (
+    r"\b(first|begin\w*|start\w*|appear\w*|disappear\w*|end\w*|stop\w*|leave\w*|left|enter\w*|cuts?|last|arrive\w*"
+    r"|come\w*|become\w*|turn\w*)\b"
+)
+_SPANS = r"\b(visible|shown|on screen|displayed|seen|open|happening|during|from when to when|be seen|present|speaking|talking)\b"
+_EDGE = r"\b(first|begin\w*|start\w*|last|appear\w*|disappear\w*)\b"
+_BOTH_ENDS = r"\b(from when|interval|between which|during which|start and end)\b"
+_AUXILIARY = r"(is|are|was|were|does|do|did|has|have|had|can|could|will)\b"
+
+
 def _answer_kind(text: str) -> AnswerKind:
-    if re.search(r"\b(how many|how often|how much|number of|count)\b", text):
+    if re.search(_QUANTITY, text) or re.search(_MEASURE, text):
         return "number"
-    if re.search(
-        r"\bhow (long|fast|wide|tall|high|large|big)\b|\bwhat is the (duration|length|height|width|frame rate|fps)\b",
-        text,
-    ):
-        return "number"
-    if re.search(r"\b(when|at what time|what time|at which (second|time|moment|point))\b", text):
-        begins = r"\b(first|begin\w*|start\w*|appear\w*|disappear\w*|end\w*|stop\w*|leave\w*|left|enter\w*|cut|cuts|last|arrive\w*|come\w*|become\w*|turn\w*)\b"
-        spans = r"\b(visible|shown|on screen|displayed|seen|open|happening|during|from when to when|be seen|present|speaking|talking)\b"
-        if re.search(r"\b(from when|interval|between which|during which|start and end)\b", text):
+    if re.search(_TIME, text):
+        if re.search(_BOTH_ENDS, text) or (re.search(_SPANS, text) and not re.search(_EDGE, text)):
             return "interval"
-        if re.search(spans, text) and not re.search(r"\b(first|begin\w*|start\w*|last|appear\w*)\b", text):
-            return "interval"
-        return "time" if re.search(begins, text) or not re.search(r"\b(is|are|was|were)\b", text) else "interval"
-    if re.match(r"(is|are|was|were|does|do|did|has|have|had|can|could|will)\b", text) and " or " not in text:
-        return "boolean"
-    if re.match(
-        r"(is|are|does|do|has|have) there\b|(is|does|do|are|has|have)\b.*\bor (no )?(sound|audio|music|speech)", text
-    ):
-        return "boolean"
-    return "text"
+        return "time" if re.search(_BEGINS, text) or not re.search(r"\b(is|are|was|were)\b", text) else "interval"
+    # "A or B?" asks to choose, except for "is there any speech or sound?".
+    choice = " or " in text and not re.search(r"\b(any|there|sound|audio|music|speech)\b", text)
+    return "boolean" if re.match(_AUXILIARY, text) and not choice else "text"
 
 
 def _window(text: str) -> Window:
@@ -155,12 +155,17 @@ def _ordinal(text: str) -> int | None:
     return None
 
 
+_THING = r"([a-z][a-z' -]*?)"
+_ARTICLE = r"(?:(?:the|a|an|these|those|this|that|any|your|his|her) )?"
+_MOVES = (
+    r" (?:move|go|walk|drift|climb|fly|run|drive|travel|pan|turn|come|get|leave|appear|jump|swim|roll|slide|fall|rise)"
+)
 _NOUN_PATTERNS = (
-    r"\bwhat (?:is the )?colou?r (?:is|are|was|were|does|do|has|have)?\s*(?:the|a|an|these|those)?\s*([a-z][a-z' -]*?)(?:\?|$| that| which| on | in | at | held| have| has)",
-    r"\bcolou?r of (?:the|a|an)?\s*([a-z][a-z' -]*?)(?:\?|$| that| which| on | in | at )",
-    r"\bhow many (?:different |separate )?([a-z][a-z' -]*?)(?:\?|$| are| is| do| does| did| can| appear| stand| lie| were| was| in | on | at )",
-    r"\bdirection (?:is|are|does|do|did|was|were)\s*(?:the|a|an)?\s*([a-z][a-z' -]*?)(?:\?|$| move| go| walk| drift| climb| fly| run| drive| travel| pan| turn| moving| going)",
-    r"\b(?:does|do|did|is|are|was|were) (?:the|a|an) ([a-z][a-z' -]*?)(?:\?|$| move| go| walk| drift| climb| come| drive| fly| run| get| leave| appear| visible| shown| seen| open| on )",
+    rf"\bcolou?r (?:is|are|was|were|does|do|has|have) {_ARTICLE}{_THING}(?:\?|$| that| which| on | in | at | held| have| has)",
+    rf"\bcolou?r of {_ARTICLE}{_THING}(?:\?|$| that| which| on | in | at )",
+    rf"\bhow many (?:different |separate )?{_THING}(?:\?|$| (?:are|is|do|does|did|can|appear|stand|lie|were|was|in|on|at) )",
+    rf"\bdirection (?:is|are|does|do|did|was|were) {_ARTICLE}{_THING}(?:\?|$|{_MOVES})",
+    rf"\b(?:does|do|did|is|are|was|were) {_ARTICLE}{_THING}(?:\?|$|{_MOVES}| (?:visible|shown|seen|open|on)\b)",
 )
 
 
@@ -168,6 +173,5 @@ def _noun(text: str) -> str:
     for pattern in _NOUN_PATTERNS:
         found = re.search(pattern, text)
         if found:
-            words = [word for word in found.group(1).split() if word not in COLOURS]
-            return " ".join(words).strip()
+            return " ".join(word for word in found.group(1).split() if word not in COLOURS)
     return ""

@@ -4,41 +4,49 @@ from __future__ import annotations
 
 import re
 
-NUMBERS = {
-    word: number
-    for number, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen"]
-    )
-} | {"no": 0, "none": 0, "nobody": 0, "a": 1, "an": 1, "single": 1, "a couple": 2, "both": 2, "a dozen": 12}
 
-ORDINALS = {
-    word: index
-    for index, words in enumerate(
-        (
-            "first 1st opening initial",
-            "second 2nd",
-            "third 3rd",
-            "fourth 4th",
-            "fifth 5th",
-            "sixth 6th",
-            "seventh 7th",
-            "eighth 8th",
-            "ninth 9th",
-            "tenth 10th",
-        )
-    )
-    for word in words.split()
-} | {"last": -1, "final": -1, "closing": -1, "penultimate": -2}
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_COUNTING = _words(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+NUMBERS = {word: number for number, word in enumerate(_COUNTING)} | {"none": 0, "nobody": 0, "dozen": 12}
+
+_ORDINAL_GROUPS = (
+    "first 1st opening initial",
+    "second 2nd",
+    "third 3rd",
+    "fourth 4th",
+    "fifth 5th",
+    "sixth 6th",
+    "seventh 7th",
+    "eighth 8th",
+    "ninth 9th",
+    "tenth 10th",
+)
+ORDINALS = {word: index for index, group in enumerate(_ORDINAL_GROUPS) for word in _words(group)} | {
+    "last": -1,
+    "final": -1,
+    "closing": -1,
+    "penultimate": -2,
+}
 
 COLOURS = frozenset(
-    ["black", "white", "grey", "gray", "silver", "red", "maroon", "crimson", "scarlet", "orange", "yellow", "gold", "golden", "beige", "cream", "green", "olive", "lime", "teal", "cyan", "turquoise", "aqua", "blue", "navy", "azure", "purple", "violet", "lilac", "magenta", "pink", "brown", "tan", "bronze"]
+    _words(
+        "black white grey gray silver red maroon crimson scarlet orange yellow gold golden beige cream green olive lime "
+        "teal cyan turquoise aqua blue navy azure purple violet lilac magenta pink brown tan bronze"
+    )
 )
-
-PEOPLE = frozenset(["people", "person", "persons", "anybody", "anyone", "somebody", "someone", "nobody", "human", "humans", "face", "faces"])
+PEOPLE = frozenset(_words("people person persons anybody anyone somebody someone nobody human humans face faces"))
 GENDERED = frozenset(
-    ["man", "men", "woman", "women", "boy", "boys", "girl", "girls", "child", "children", "lady", "ladies", "guy", "guys", "kid", "kids", "baby", "babies", "player", "players"]
+    _words(
+        "man men woman women boy boys girl girls child children lady ladies guy guys kid kids baby babies player players"
+    )
 )
-GENERIC_THINGS = frozenset(["object", "objects", "thing", "things", "item", "items"])
+GENERIC_THINGS = frozenset(_words("object objects thing things item items"))
 
 DIRECTIONS = {
     "left": r"\b(left|leftwards?)\b",
@@ -49,7 +57,6 @@ DIRECTIONS = {
     "away": r"\b(away|farther|further|recede\w*|leaves?)\b",
     "none": r"\b(still|stay\w*|not move|do(es)? not|don't|doesn't|stationary|nowhere|static|remain\w*)\b",
 }
-OPPOSITE = {"left": "right", "right": "left", "up": "down", "down": "up", "closer": "away", "away": "closer"}
 
 
 def directions_in(text: str) -> set[str]:
@@ -64,15 +71,11 @@ def number_in(text: str) -> float | None:
     if digits:
         return float(digits.group())
     for word in re.findall(r"[a-z]+", text.lower()):
-        if word in NUMBERS and word not in ("a", "an", "single", "both"):
+        if word in NUMBERS:
             return float(NUMBERS[word])
     return None
 
 
 def colours_in(text: str) -> list[str]:
     """Colour words of a phrase, in order, each once."""
-    found: list[str] = []
-    for word in re.findall(r"[a-z]+", text.lower()):
-        if word in COLOURS and word not in found:
-            found.append(word)
-    return found
+    return list(dict.fromkeys(word for word in re.findall(r"[a-z]+", text.lower()) if word in COLOURS))

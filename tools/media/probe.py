@@ -30,4 +30,4 @@ class MediaInfo:
     audio_channels: int = 0
     variable_rate: bool = False
     warning: str = ""
-    """What is wrong with the file though it can be used, e.g. that it is truncated at 12.3 s; empty when all is well."""
+    """What is wrong with the file though it can be used, e.g. "truncated at 12.3 s"; empty when all is well."""
