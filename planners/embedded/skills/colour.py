@@ -1,0 +1,111 @@
+"""Colours: which colour a thing has, how many things of a colour there are, how many things there are at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from planners.embedded.choose import by_number, by_truth
+from planners.embedded.question import Question
+from planners.embedded.skill import OneCall, cannot, evidence_of, uncertain
+from planners.embedded.words import GENERIC_THINGS, colours_in
+from planners.state import Draft, ToolCall
+
+
+class ColourOf(OneCall):
+    name = "colour of a thing"
+    exemplars = (
+        "What colour is the car?",
+        "Which color does the ball have?",
+        "What is the colour of the object on the table?",
+        "What colour are the cups?",
+    )
+
+    def fits(self, question: Question) -> float:
+        if not question.matches(r"\b(what|which) (is the )?colou?rs?\b|\bcolou?r of\b"):
+            return 0.0
+        return 1.0 if not question.options or question.option_colours else 0.0
+
+    def call(self, question: Question, window: dict[str, float]) -> ToolCall:
+        return ToolCall("find_colour_regions", {"colours": list(question.option_colours)} | window)
+
+    def draft(self, question: Question, result: Any) -> Draft:
+        if not result.ranking:
+            return cannot("no separate coloured thing stands out")
+        if question.matches(r"\b(text|title|caption|letters|written|word)\b"):
+            return cannot("the colour of text was asked, not of a thing")
+        colour = result.ranking[0]
+        option = None
+        if question.options:
+            by_colour = {name: option for option in question.options for name in colours_in(option)}
+            option = next((by_colour[name] for name in result.ranking if name in by_colour), None)
+            if option is None:
+                return cannot("none of these colours stands out")
+        subject = question.noun or "most striking thing"
+        draft = Draft(
+            "answered", f"The {subject} looks {colour}.", None, option, result.confidence, evidence_of(result)
+        )
+        needs = f"knowing which thing is the {subject} needs an object detector"
+        return draft if result.confidence >= 0.6 and question.options else uncertain(draft, needs)
+
+
+class CountColoured(OneCall):
+    name = "count things of a colour"
+    exemplars = (
+        "How many red cups are there?",
+        "How many blue balls can be seen?",
+        "Count the green squares.",
+        "Is there a yellow object in the video?",
+    )
+
+    def fits(self, question: Question) -> float:
+        if not question.colours or question.quoted:
+            return 0.0
+        if question.kind == "number" and question.matches(r"\b(how many|number of|count)\b"):
+            return 1.0
+        return (
+            0.5 if question.kind == "boolean" and question.matches(r"\bthere\b|\bvisible\b|\bseen\b|\bcontain") else 0.0
+        )
+
+    def call(self, question: Question, window: dict[str, float]) -> ToolCall:
+        return ToolCall("find_colour_regions", {"colours": [question.colours[0]]} | window)
+
+    def draft(self, question: Question, result: Any) -> Draft:
+        colour = question.colours[0]
+        found = result.colours[0] if result.colours else None
+        count = found.count if found is not None else 0
+        confidence = found.confidence if found is not None else 0.6
+        evidence = evidence_of(result)
+        said = f"{count} separate {colour} thing(s)."
+        if question.kind == "boolean":
+            truth = count > 0
+            draft = Draft("answered", said, truth, by_truth(question.options, truth), confidence, evidence)
+        else:
+            draft = Draft("answered", said, count, by_number(question.options, count), confidence, evidence)
+        return draft if confidence >= 0.6 else uncertain(draft)
+
+
+class CountThings(OneCall):
+    name = "count things"
+    exemplars = (
+        "How many objects lie on the table?",
+        "How many things are there?",
+        "How many items are on the floor?",
+        "How many moving objects are there?",
+    )
+
+    def fits(self, question: Question) -> float:
+        if question.kind != "number" or question.colours or not question.matches(r"\b(how many|number of|count)\b"):
+            return 0.0
+        return 1.0 if set(question.noun.split()) & GENERIC_THINGS else 0.0
+
+    def call(self, question: Question, window: dict[str, float]) -> ToolCall:
+        what = "moving objects" if question.matches(r"\bmov(e|es|ing)\b") else "objects"
+        return ToolCall("count", {"what": what} | window)
+
+    def draft(self, question: Question, result: Any) -> Draft:
+        option = by_number(question.options, result.number)
+        draft = Draft("answered", result.summary, result.number, option, result.confidence, evidence_of(result))
+        return draft if result.confidence >= 0.6 else uncertain(draft)
+
+
+COLOUR_SKILLS = (ColourOf(), CountColoured(), CountThings())
