@@ -91,7 +91,9 @@ _BEGINS = (
     r"\b(first|begin\w*|start\w*|appear\w*|disappear\w*|end\w*|stop\w*|leave\w*|left|enter\w*|cuts?|last|arrive\w*"
     r"|come\w*|become\w*|turn\w*)\b"
 )
-_SPANS = r"\b(visible|shown|on screen|displayed|seen|open|happening|during|from when to when|be seen|present|speaking|talking)\b"
+_SPANS = (
+    r"\b(visible|shown|on screen|displayed|seen|open|happening|during|from when to when|present|speaking|talking)\b"
+)
 _EDGE = r"\b(first|begin\w*|start\w*|last|appear\w*|disappear\w*)\b"
 _BOTH_ENDS = r"\b(from when|interval|between which|during which|start and end)\b"
 _AUXILIARY = r"(is|are|was|were|does|do|did|has|have|had|can|could|will)\b"
@@ -160,12 +162,15 @@ _ARTICLE = r"(?:(?:the|a|an|these|those|this|that|any|your|his|her) )?"
 _MOVES = (
     r" (?:move|go|walk|drift|climb|fly|run|drive|travel|pan|turn|come|get|leave|appear|jump|swim|roll|slide|fall|rise)"
 )
+_PLACE = r"\?|$| on | in | at "
+_ASKED = r" (?:are|is|do|does|did|can|appear|stand|lie|were|was|in|on|at) "
+_SEEN = r" (?:visible|shown|seen|open|on)\b"
 _NOUN_PATTERNS = (
-    rf"\bcolou?r (?:is|are|was|were|does|do|has|have) {_ARTICLE}{_THING}(?:\?|$| that| which| on | in | at | held| have| has)",
-    rf"\bcolou?r of {_ARTICLE}{_THING}(?:\?|$| that| which| on | in | at )",
-    rf"\bhow many (?:different |separate )?{_THING}(?:\?|$| (?:are|is|do|does|did|can|appear|stand|lie|were|was|in|on|at) )",
+    rf"\bcolou?r (?:is|are|was|were|does|do|has|have) {_ARTICLE}{_THING}(?:{_PLACE}| that| which| held| have| has)",
+    rf"\bcolou?r of {_ARTICLE}{_THING}(?:{_PLACE}| that| which)",
+    rf"\bhow many (?:different |separate )?{_THING}(?:\?|$|{_ASKED})",
     rf"\bdirection (?:is|are|does|do|did|was|were) {_ARTICLE}{_THING}(?:\?|$|{_MOVES})",
-    rf"\b(?:does|do|did|is|are|was|were) {_ARTICLE}{_THING}(?:\?|$|{_MOVES}| (?:visible|shown|seen|open|on)\b)",
+    rf"\b(?:does|do|did|is|are|was|were) {_ARTICLE}{_THING}(?:\?|$|{_MOVES}|{_SEEN})",
 )
 
 

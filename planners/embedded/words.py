@@ -36,14 +36,15 @@ ORDINALS = {word: index for index, group in enumerate(_ORDINAL_GROUPS) for word 
 
 COLOURS = frozenset(
     _words(
-        "black white grey gray silver red maroon crimson scarlet orange yellow gold golden beige cream green olive lime "
-        "teal cyan turquoise aqua blue navy azure purple violet lilac magenta pink brown tan bronze"
+        "black white grey gray silver red maroon crimson scarlet orange yellow gold golden beige cream green olive "
+        "lime teal cyan turquoise aqua blue navy azure purple violet lilac magenta pink brown tan bronze"
     )
 )
 PEOPLE = frozenset(_words("people person persons anybody anyone somebody someone nobody human humans face faces"))
 GENDERED = frozenset(
     _words(
-        "man men woman women boy boys girl girls child children lady ladies guy guys kid kids baby babies player players"
+        "man men woman women boy boys girl girls child children lady ladies guy guys kid kids baby babies player "
+        "players"
     )
 )
 GENERIC_THINGS = frozenset(_words("object objects thing things item items"))

@@ -94,7 +94,7 @@ class Summarise(OneCall):
         return ToolCall("summarise", window)
 
     def draft(self, question: Question, result: Any) -> Draft:
-        # What things are and do stays unknown without a vision model, so a summary from signals is offered with reserve.
+        # What things are and do stays unknown without a vision model: a summary of signals is offered with reserve.
         return Draft("uncertain", result.summary, None, None, 0.5, evidence_of(result))
 
 

@@ -50,9 +50,8 @@ class Direction(OneCall):
         return _call(question, window)
 
     def draft(self, question: Question, result: Any) -> Draft:
-        if result.status == "empty":
-            if not question.options:
-                return cannot("nothing was seen to move")
+        if result.status == "empty" and not question.options:
+            return cannot("nothing was seen to move")
         found = {result.direction}
         if result.direction == "none" and result.approach != "same":
             found = {"closer" if result.approach == "closer" else "away"}

@@ -13,7 +13,7 @@ from planners.state import Draft, Observation, ToolCall
 from tools.types import Evidence
 
 _TEXT = (
-    r"\b(texts?|words?|titles?|captions?|subtitles?|written|writing|reads?|says?|letters?|digits?|numbers? (?:on|plate)|"
+    r"\b(texts?|words?|titles?|captions?|subtitles?|written|writing|reads?|says?|letters?|digits?|numbers? on|"
     r"number plates?|licen[cs]e plates?|plates?|signs?|labels?|logos?|watermarks?|inscriptions?|headings?|headlines?|"
     r"printed|spelled|banner|name (?:on|written))\b"
 )
@@ -188,7 +188,8 @@ class WhichWord(Skill):
     def fits(self, question: Question) -> float:
         if len(question.options) < 2 or not _about_text(question) or question.kind == "boolean":
             return 0.0
-        return 0.3 if question.matches(r"\bcolou?r\b|\bwhere\b") else 1.0
+        elsewhere = r"\bcolou?r\b|\bwhere\b|\b(comes?|happens?|first|last|earlier|later)\b"
+        return 0.3 if question.matches(elsewhere) else 1.0
 
     def next_call(self, question: Question, steps: Sequence[Observation]) -> ToolCall | None:
         if len(steps) >= len(question.options) or any(not step.ok for step in steps):
