@@ -1,0 +1,1 @@
+"""On-screen text: reading it, following it through time, finding it again."""
