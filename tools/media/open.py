@@ -16,9 +16,22 @@ if TYPE_CHECKING:
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg"
 SOUND_CONTAINERS = CONTAINERS + ",wav,mp3,flac,aac"
 VIDEO_CODECS = frozenset(
-    "h264 hevc vp8 vp9 av1 libdav1d mpeg1video mpeg2video mpeg4 mjpeg prores rawvideo theora".split()
+    (
+        "h264",
+        "hevc",
+        "vp8",
+        "vp9",
+        "av1",
+        "libdav1d",
+        "mpeg1video",
+        "mpeg2video",
+        "mpeg4",
+        "mjpeg",
+        "prores",
+        "rawvideo",
+    )
 )
-SOUND_CODECS = frozenset(("aac", "mp3", "mp2", "ac3", "opus", "vorbis", "flac", "alac", "pcm_s16le", "mp3float"))
+SOUND_CODECS = frozenset(("aac", "mp3", "mp3float", "mp2", "ac3", "opus", "vorbis", "flac", "alac", "pcm_s16le"))
 MAX_SIDE_PX = 8192
 MAX_PIXELS = 36_000_000
 MAX_SECONDS = 24 * 3600.0
