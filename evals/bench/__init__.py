@@ -1,0 +1,1 @@
+"""Performance benchmarks: `python -m evals.bench NAME [--json FILE]`."""

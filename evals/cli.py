@@ -1,0 +1,80 @@
+"""The commands `videre eval run` and `videre eval report` (found by the entry point group `videre.commands`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from evals.runner import Record
+
+app = typer.Typer(help="Measure how well questions are answered.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object and nothing else.")]
+
+
+@app.command("run")
+def run_suite(
+    suite: Annotated[str, typer.Argument(help="Name of the suite, e.g. clips.")],
+    data: Annotated[Path, typer.Option(help="Folder of the data.", file_okay=False, exists=True)],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the run; the same one again resumes it. Default: a new one in the library."),
+    ] = None,
+    library: Annotated[
+        Path | None, typer.Option(help="Library of memories to use. Default: a fresh one inside the folder of the run.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask the first N questions only.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask every question of a suite, score the answers, and print the report."""
+    from agent.api import VideoAgent
+    from agent.settings import Settings
+    from evals.runner import run
+    from evals.suites.base import load_suite
+
+    settings = Settings()
+    loaded = load_suite(suite, data)
+    folder = out if out is not None else _new_folder(settings.home, suite)
+    agent = VideoAgent(library if library is not None else folder / "library", settings=settings)
+    run(loaded, agent, folder, limit=limit, seeds={"search": settings.seed}, done=_tell)
+    typer.echo(f"run: {folder}", err=True)
+    _print_report(folder, as_json=as_json)
+
+
+@app.command("report")
+def show_report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    as_json: AsJson = False,
+) -> None:
+    """Print the report of a run, finished or not."""
+    _print_report(folder, as_json=as_json)
+
+
+def _new_folder(home: Path, suite: str) -> Path:
+    from datetime import UTC, datetime
+
+    return home / "evals" / f"{suite}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def _tell(record: Record, number: int, total: int) -> None:
+    """One line a sample on stderr, as it happens."""
+    line = f"[{number}/{total}] {record.outcome:9} {record.id} ({record.seconds:.1f} s)"
+    typer.echo(f"{line} {record.error}" if record.error else line, err=True)
+
+
+def _print_report(folder: Path, *, as_json: bool) -> None:
+    import json
+
+    from evals.report import render, summarise
+    from evals.runner import read_run
+
+    summary: dict[str, Any] = summarise(*read_run(folder))
+    if as_json:
+        typer.echo(json.dumps(summary, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    Console().print(render(summary))

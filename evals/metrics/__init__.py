@@ -1,0 +1,1 @@
+"""Metrics: agreement with the truth, error bars, calibration."""

@@ -1,0 +1,1 @@
+"""Evaluation suites: a suite reads a data set and scores answers; found by the entry points `videre.suites`."""
