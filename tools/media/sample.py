@@ -69,14 +69,15 @@ def _centred(picture: Picture, text: str, y: int, scale: float, thick: int, colo
 def _wall() -> Picture:
     import cv2
 
-    noise = np.random.default_rng(7).uniform(0, 1, (18, 56, 3)).astype(np.float32)
-    coarse = cv2.resize(noise, (2 * WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    wall = np.clip(70 + 90 * coarse, 0, 255).astype(np.uint8)
-    for x in range(0, 2 * WIDTH, 64):
-        cv2.line(wall, (x, 0), (x, HEIGHT), (58, 52, 48), 2)
-    for y in range(0, HEIGHT, 36):
-        cv2.line(wall, (0, y), (2 * WIDTH, y), (58, 52, 48), 2)
-    return wall
+    random = np.random.default_rng(7)
+    wall = np.full((HEIGHT, 2 * WIDTH, 3), (196, 186, 172), np.uint8)
+    for row, y in enumerate(range(0, HEIGHT, 36)):
+        for x in range(-40 * (row % 2), 2 * WIDTH, 80):
+            shade = random.uniform(0.75, 1.05)
+            brick = tuple(int(shade * part) for part in (148, 92, 72))
+            cv2.rectangle(wall, (x + 2, y + 2), (x + 77, y + 33), brick, -1)
+    grain = random.normal(0, 5, wall.shape[:2])[..., None]
+    return np.clip(wall + grain, 0, 255).astype(np.uint8)
 
 
 def _pan(wall: Picture, t_s: float) -> Picture:
