@@ -1,0 +1,72 @@
+"""Atomic publication: a reader sees the old state or the new one, never half of one, also after a crash."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+TEMPORARY = ".tmp-"
+
+
+def temporary_name(final: Path) -> Path:
+    """A name beside the final one that tells which process writes it."""
+    return final.with_name(f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:8]}-{final.name}")
+
+
+def sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, sync it, rename it into place."""
+    temporary = temporary_name(path)
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def publish_folder(temporary: Path, final: Path) -> bool:
+    """Rename a finished folder into place; False (and the folder is dropped) when another process was first."""
+    for file in temporary.iterdir():
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+    sync_folder(temporary)
+    try:
+        temporary.rename(final)
+    except OSError:
+        if not final.exists():
+            raise
+        shutil.rmtree(temporary)
+        return False
+    sync_folder(final.parent)
+    return True
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Delete temporaries whose process is gone."""
+    for entry in folder.glob(f"{TEMPORARY}*"):
+        pid = entry.name.removeprefix(TEMPORARY).partition("-")[0]
+        if pid.isdigit() and not _alive(int(pid)):
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
