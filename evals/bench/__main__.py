@@ -1,0 +1,79 @@
+"""`python -m evals.bench NAME [--json FILE]`: measure, print a table, write JSON; status 0 whatever the figures."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evals.bench.machine import ROOT, commit, describe_machine
+from evals.bench.result import BenchOptions, Result
+from tools.base import VidereError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+BENCHES = {"ingest": "evals.bench.ingest"}
+"""Modules with a function `run(BenchOptions) -> Iterator[Result]`."""
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHES)}, all.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="File to write the figures to.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of clips. Default: ../shared/clips beside the repository, else a rendered sample."),
+    ] = None,
+    long_minutes: Annotated[float, typer.Option(min=0, help="Length of the long clip; 0 leaves it out.")] = 20.0,
+) -> None:
+    """Measure performance on this machine."""
+    if name not in (*BENCHES, "all"):
+        raise typer.BadParameter(f"there is no benchmark {name!r}; choose one of {', '.join(BENCHES)}, all")
+    if data is None and (beside := ROOT.parent / "shared" / "clips").is_dir():
+        data = beside
+    machine = describe_machine()
+    options = BenchOptions(data, long_minutes, progress=lambda text: typer.echo(f"measuring: {text}", err=True))
+    results: list[Result] = []
+    for module in [BENCHES[name]] if name != "all" else BENCHES.values():
+        results.extend(importlib.import_module(module).run(options))
+    report = {"name": name, "machine": machine, "commit": commit(), "results": [item.to_json() for item in results]}
+    if json_file is not None:
+        json_file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    from rich.console import Console
+
+    Console().print(_table(name, machine, results))
+
+
+def _table(name: str, machine: dict[str, str | int | float], results: list[Result]) -> Table:
+    from rich.table import Table
+
+    title = f"{name} on {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB"
+    table = Table(title=title)
+    table.add_column("metric")
+    for head in ("value", "unit", "target", "baseline", "ok"):
+        table.add_column(head, justify="right")
+    for item in results:
+        target = "" if item.target is None else f"< {item.target:.4g}"
+        baseline = "" if item.baseline is None else f"{item.baseline:.4g}"
+        verdict = {None: "", True: "[green]yes[/]", False: "[red]NO[/]"}[item.ok]
+        table.add_row(item.metric, f"{item.value:.4g}", item.unit, target, baseline, verdict)
+    return table
+
+
+def main() -> int:
+    """Exit status 0 when it ran, 2 on bad input or a failure of what is measured."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(bench)
+    try:
+        app()  # ends the process itself, with status 0, or 2 for a malformed command line
+    except VidereError as error:
+        print(f"bench: {error}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""What a benchmark is given and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """Options of the command line."""
+
+    data: Path | None = None
+    """Folder of real clips; None = a rendered sample."""
+    long_minutes: float = 20.0
+    """Length of the long clip that shows that memory stays bounded."""
+    progress: Callable[[str], None] = lambda _text: None
+    """Told what is being measured."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A measured figure."""
+
+    metric: str
+    value: float
+    unit: str
+    target: float | None = None
+    """The value must be below it."""
+    baseline: float | None = None
+    """The same figure of the best public alternative, in the same run."""
+
+    @property
+    def ok(self) -> bool | None:
+        return None if self.target is None else self.value < self.target
+
+    def to_json(self) -> dict[str, str | float | bool]:
+        fields: dict[str, str | float | bool | None] = {
+            "metric": self.metric,
+            "value": self.value,
+            "unit": self.unit,
+            "target": self.target,
+            "baseline": self.baseline,
+            "ok": self.ok,
+        }
+        return {key: value for key, value in fields.items() if value is not None}

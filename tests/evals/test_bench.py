@@ -1,0 +1,93 @@
+"""The benchmark's parts: measuring a process, repeating a clip, the command line and its JSON."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evals.bench.machine import commit, describe_machine, versions
+from evals.bench.process import limited_to_cores, measure
+from evals.bench.repeat import repeat_clip
+from evals.bench.result import Result
+from tools.base import MediaError, ToolFailed
+from tools.media.reader import VideoReader
+from tools.media.writer import VideoWriter
+
+
+def test_a_process_is_measured_alone() -> None:
+    size = 300_000_000
+    big = measure([sys.executable, "-c", f"b = b'x' * {size}; print(len(b))"], {})
+    small = measure([sys.executable, "-c", "import os; print(os.environ['MARK'])"], {"MARK": "seen"})
+    assert big.stdout.strip() == str(size)
+    assert big.peak_bytes > size
+    assert small.stdout.strip() == "seen"
+    assert small.peak_bytes < big.peak_bytes
+
+
+def test_a_failing_process_is_an_error_unless_its_status_is_accepted() -> None:
+    command = [sys.executable, "-c", "import sys; print('why', file=sys.stderr); sys.exit(3)"]
+    with pytest.raises(ToolFailed, match="status 3: why"):
+        measure(command, {})
+    assert measure(command, {}, accept=(0, 3)).wall_s > 0
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot limit cores")
+def test_the_limit_of_cores_holds_for_children_and_ends() -> None:
+    before = os.sched_getaffinity(0)
+    with limited_to_cores(1) as cores:
+        ran = measure([sys.executable, "-c", "import os; print(len(os.sched_getaffinity(0)))"], {})
+    assert (cores, ran.stdout.strip()) == (1, "1")
+    assert os.sched_getaffinity(0) == before
+
+
+def test_a_repeated_clip_has_every_picture_at_an_even_rate(tmp_path: Path) -> None:
+    source = tmp_path / "short.mp4"
+    with VideoWriter(source, 64, 48, Fraction(25), sound=True) as writer:
+        for index in range(30):
+            writer.add(np.full((48, 64, 3), 8 * index, np.uint8))
+        writer.add_sound(np.zeros(int(1.2 * 16_000), np.float32))
+    out = tmp_path / "long.mp4"
+    assert repeat_clip(source, out, 4.0) == 4
+    with VideoReader(out) as reader:
+        frames = [(frame.t_s, int(frame.rgb[24, 32, 0])) for frame in reader.frames()]
+        assert reader.info.has_audio
+    assert len(frames) == 120
+    gaps = np.diff([t_s for t_s, _ in frames])
+    assert gaps.min() > 0.03
+    assert gaps.max() < 0.04 + 0.1  # a block of sound more than the pictures last is the most that a copy waits
+    for first, again in zip(frames[:30], frames[30:60], strict=True):
+        assert abs(first[1] - again[1]) <= 2
+
+
+def test_a_file_that_is_no_video_cannot_be_repeated(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    with pytest.raises(MediaError, match="bad"):
+        repeat_clip(bad, tmp_path / "out.mp4", 10)
+
+
+def test_a_result_is_ok_below_its_target() -> None:
+    assert Result("m", 1.0, "s").to_json() == {"metric": "m", "value": 1.0, "unit": "s"}
+    assert Result("m", 1.0, "s", target=2.0).to_json()["ok"] is True
+    assert Result("m", 2.0, "s", target=2.0).to_json()["ok"] is False
+
+
+def test_the_machine_is_described() -> None:
+    machine = describe_machine()
+    assert machine["cpu"]
+    assert float(machine["memory_gib"]) > 0
+    assert versions()["torch"] == machine["torch"]
+    assert commit()
+
+
+def test_an_unknown_benchmark_is_a_usage_error() -> None:
+    done = subprocess.run([sys.executable, "-m", "evals.bench", "nosuch"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "nosuch" in done.stderr
+    assert "Traceback" not in done.stderr
