@@ -104,7 +104,7 @@ def search(state: AskState, runtime: Runtime[Run]) -> AskState:
     tree = TreeSearch(
         policy=EmbeddedPolicy(run.ingest_tools.embedder),
         environment=ToolEnvironment(run.registry, context),
-        verifier=EvidenceVerifier(context.library),
+        verifier=EvidenceVerifier(),
         budget=Budget(
             max_rollouts=settings.max_rollouts,
             max_tool_calls=settings.max_tool_calls,

@@ -1,0 +1,63 @@
+"""The answer that a user gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from planners.state import Status, Value
+from tools.types import Evidence
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """What other branches said, and how sure they are."""
+
+    answer: str
+    confidence: float
+
+    def __str__(self) -> str:
+        return f"{self.answer} ({self.confidence:.2f})"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, answer in words, typed value, chosen option, and where to check it."""
+
+    status: Status
+    answer: str
+    value: Value
+    option: str | None
+    confidence: float
+    evidence: tuple[Evidence, ...]
+    alternatives: tuple[Alternative, ...]
+    cost: dict[str, float]
+    trace_id: str
+    missing: tuple[str, ...] = ()
+    """What would be needed for a (better) answer."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object of `videre ask --json`."""
+        return {
+            "status": self.status,
+            "answer": self.answer,
+            "value": list(self.value) if isinstance(self.value, tuple) else self.value,
+            "option": self.option,
+            "confidence": round(self.confidence, 4),
+            "evidence": [_evidence_json(item) for item in self.evidence],
+            "alternatives": [{"answer": other.answer, "confidence": other.confidence} for other in self.alternatives],
+            "missing": list(self.missing),
+            "cost": self.cost,
+            "trace_id": self.trace_id,
+        }
+
+
+def _evidence_json(item: Evidence) -> dict[str, Any]:
+    fields: dict[str, Any] = {"video": item.video, "start_s": item.start_s, "end_s": item.end_s}
+    if item.box is not None:
+        fields["box"] = list(item.box)
+    if item.text is not None:
+        fields["text"] = item.text.text
+    if item.note:
+        fields["note"] = item.note
+    return fields | {"tool": item.tool, "model": item.model, "confidence": item.confidence}
