@@ -1,0 +1,1 @@
+"""Finding facts in memory by meaning and by words."""
