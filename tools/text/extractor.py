@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tools.extractor import Extractor, Tables
-from tools.text.gate import BURST, EAGER_S, PATROL_S, READS_PER_S, ReadGate
-from tools.text.ocr import MAX_SIDE_PX, MODEL, TextReader
+from tools.text.gate import BURST, EAGER_S, PATROL_S, READS_PER_S, Order, ReadGate
+from tools.text.ocr import FULL_SIDE_PX, MODEL, QUICK_SIDE_PX, TextReader
 from tools.text.rows import MIN_CONFIDENCE, text_rows
 from tools.text.tracker import TextTracker
 
@@ -25,8 +25,8 @@ _NUM_VIEWS = 25
 class TextExtractor(Extractor):
     """Reads changed frames (`ReadGate`), follows each text in between (`TextTracker`), merges its readings by vote.
 
-    Rows: `event` of kind "text"; `attributes` has box and best_box (xyxy source pixels: median, and of the best reading),
-    height_px, colour, background, position [vertical, horizontal], readings (others that were made, with
+    Rows: `event` of kind "text"; `attributes` has box and best_box (xyxy source pixels: median, and of the best
+    reading), height_px, colour, background, position [vertical, horizontal], readings (others that were made, with
     confidence), num_reads, moving, words. start_s and end_s are times of the first and last sampled frame that show it.
     """
 
@@ -44,7 +44,7 @@ class TextExtractor(Extractor):
     def params(self) -> dict[str, Any]:
         return {
             "model": MODEL,
-            "max_side_px": MAX_SIDE_PX,
+            "side_px": [QUICK_SIDE_PX, FULL_SIDE_PX],
             "patrol_s": PATROL_S,
             "eager_s": EAGER_S,
             "reads_per_s": READS_PER_S,
@@ -61,17 +61,21 @@ class TextExtractor(Extractor):
             scale = max(1.0, max(self._size) / VIEW_SIDE_PX)
             self._tracker = TextTracker(scale, _NUM_VIEWS)
         self._tracker.see(frame.t_s, _view(frame))
-        chosen = self._gate.offer(frame, eager=self._tracker.wants_reads)
-        if chosen is not None:
-            self._tracker.read(chosen.t_s, self._reader.read(chosen.rgb))
+        order = self._gate.offer(frame, eager=self._tracker.wants_reads)
+        if order is not None:
+            self._read(self._tracker, order)
 
     def finish(self) -> Tables:
         if self._tracker is None:
             return {"event": []}
-        waiting = self._gate.last()
-        if waiting is not None:
-            self._tracker.read(waiting.t_s, self._reader.read(waiting.rgb))
+        order = self._gate.last()
+        if order is not None:
+            self._read(self._tracker, order)
         return {"event": text_rows(self._tracker.finish(), self._size, self.name)}
+
+    def _read(self, tracker: TextTracker, order: Order) -> None:
+        side_px = QUICK_SIDE_PX if order.quick else FULL_SIDE_PX
+        tracker.read(order.frame.t_s, self._reader.read(order.frame.rgb, side_px=side_px))
 
 
 def _view(frame: Frame) -> Gray:

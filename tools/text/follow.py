@@ -17,6 +17,7 @@ View = tuple[float, Gray]
 MATCH = 0.6
 """Normalised correlation from which a patch counts as found."""
 _REFRESH = 0.75
+_ANCHORED, _SLACK_PX = 0.45, 4
 _REACH = 0.12
 """How far text may move between two sampled frames, as a share of the picture's longer side."""
 _MIN_SPREAD = 2.0
@@ -89,11 +90,20 @@ class Follower:
 
     def __init__(self, patch: Patch) -> None:
         self.patch, self.box = patch, patch.box
+        self._anchor = patch
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the text has left the place where it was first seen, by most of its height."""
+        shift = abs(self.box.x1 - self._anchor.box.x1) + abs(self.box.y1 - self._anchor.box.y1)
+        return shift > 0.75 * self._anchor.gray.shape[0]
 
     def see(self, gray: Gray) -> bool:
         """Whether the text is in this view; its box, and its look when it has moved, are brought up to date."""
         score, box = locate(gray, self.patch, self.box)
         if score < MATCH:
+            return False
+        if not self._is_anchored(gray, box):
             return False
         moved = abs(box.x1 - self.box.x1) + abs(box.y1 - self.box.y1) >= 1.0
         self.box = box
@@ -103,11 +113,26 @@ class Follower:
                 self.patch = fresh
         return True
 
+    def _is_anchored(self, gray: Gray, box: Box) -> bool:
+        """Whether what was found still resembles the first look, so that refreshed looks cannot drift away."""
+        import cv2
 
-def first_seen(patch: Patch, views: Iterable[View], t_s: float, rival: Patch | None = None) -> float:
-    """Walk back from t_s through earlier views (latest first): the earliest time at which the patch is still there.
+        if self.patch is self._anchor:
+            return True
+        height, width = self._anchor.gray.shape
+        x, y = round(box.x1), round(box.y1)
+        window = gray[max(0, y - _SLACK_PX) : y + height + _SLACK_PX, max(0, x - _SLACK_PX) : x + width + _SLACK_PX]
+        if window.shape[0] < height or window.shape[1] < width:
+            return False
+        scores = cv2.matchTemplate(window.astype(np.float32), self._anchor.gray, cv2.TM_CCOEFF_NORMED)
+        return float(scores.max()) >= _ANCHORED
 
-    One missing view is bridged. A `rival` is what stood in the same place before: where it fits better, the walk ends.
+
+def first_seen(patch: Patch, views: Iterable[View], t_s: float, rival: Patch | None = None) -> tuple[float, bool]:
+    """Walk back from t_s through earlier views (latest first) for as long as the patch is there.
+
+    Returns the earliest time at which it was there, and whether it has moved. One missing view is bridged. A `rival` is
+    what stood in the same place before: where it fits better, the walk ends.
     """
     follower, earliest, missed = Follower(patch), t_s, 0
     for view_s, gray in views:
@@ -119,4 +144,4 @@ def first_seen(patch: Patch, views: Iterable[View], t_s: float, rival: Patch | N
             missed += 1
             if missed > 1:
                 break
-    return earliest
+    return earliest, follower.has_moved

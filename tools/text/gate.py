@@ -1,8 +1,8 @@
 """Which sampled frames are worth reading: those that differ, in their fine structure, from the one read last.
 
-A read costs some hundred times what looking at a frame costs. So a still picture is read once; a change is read as soon as the
-picture has settled; and while it keeps moving, the sharpest frame of each patrol interval is read. A token bucket in
-video time bounds the number of reads whatever the video shows. No clock is involved: the same frames give the
+A read costs far more than a look at a frame. So a still picture is read once; a change is read as soon as the picture
+has settled; and while it keeps moving, the sharpest frame of each patrol interval is read. A token bucket in video
+time bounds the number of reads whatever the video shows. No clock is involved: the same frames give the
 same reads.
 """
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 TILE_PX = 8
 """Side of the tiles of `Frame.gray` on which changes are measured."""
-PATROL_S = 2.0
+PATROL_S = 1.5
 """Seconds between reads while the picture keeps changing."""
 EAGER_S = 0.6
 """The same while a text that moves or reads badly is in view."""
-READS_PER_S, BURST = 0.5, 12.0
-"""Filling rate and size of the token bucket; a read takes one token."""
+READS_PER_S, BURST = 0.65, 12.0
+"""Filling rate and size of the token bucket; a full read takes one token, a quick read QUICK_COST."""
+QUICK_COST = 0.5
 
 _SETTLE_S = 0.35
 _TEXTURE = 14.0
@@ -43,6 +44,14 @@ class _Candidate:
     sharpness: float
 
 
+@dataclass(frozen=True)
+class Order:
+    """A frame to be read now; quickly (at lower resolution) when many reads are to come."""
+
+    frame: Frame
+    quick: bool
+
+
 class ReadGate:
     """Decides, sampled frame by sampled frame, which one to read next. Holds at most one frame."""
 
@@ -52,8 +61,9 @@ class ReadGate:
         self._candidate: _Candidate | None = None
         self._read_s = -1e9
         self._tokens, self._filled_s = BURST, 0.0
+        self._odd = False
 
-    def offer(self, frame: Frame, *, eager: bool) -> Frame | None:
+    def offer(self, frame: Frame, *, eager: bool) -> Order | None:
         """Look at the next frame; returns a frame to read now (this one or an earlier one), or None.
 
         `eager` asks for more reads: a text in view is not yet known well.
@@ -70,32 +80,33 @@ class ReadGate:
         if _changed_tiles(gradient, self._reference)[0] >= _MIN_TILES:
             self._propose(frame, gradient, settled=previous is not None and moved < _MIN_TILES)
         if before_cut is not None and before_cut.frame.t_s - self._read_s >= EAGER_S and self._tokens >= _RESERVE:
-            return self._take(before_cut, keep=True)
+            return self._take(before_cut, keep=True, quick=False)
         if self._candidate is None:
             return None
         settled = previous is None or (moved < _MIN_TILES and t_s - self._read_s >= _SETTLE_S)
         wait_s = EAGER_S if eager and self._tokens >= _RESERVE else PATROL_S
         if self._tokens >= 1.0 and (settled or t_s - self._read_s >= wait_s):
-            return self._take(self._candidate, keep=False)
+            self._odd = not self._odd
+            return self._take(self._candidate, keep=False, quick=not settled and self._odd)
         return None
 
-    def last(self) -> Frame | None:
+    def last(self) -> Order | None:
         """At the end of the video: the frame that still waits to be read, or None."""
         if self._candidate is None or self._tokens < 1.0:
             return None
-        return self._take(self._candidate, keep=False)
+        return self._take(self._candidate, keep=False, quick=False)
 
     def _propose(self, frame: Frame, gradient: Gradient, *, settled: bool) -> None:
         sharpness = float(np.square(gradient).mean())
         if settled or self._candidate is None or sharpness >= self._candidate.sharpness:
             self._candidate = _Candidate(frame, gradient, sharpness)
 
-    def _take(self, candidate: _Candidate, *, keep: bool) -> Frame:
-        self._tokens -= 1.0
+    def _take(self, candidate: _Candidate, *, keep: bool, quick: bool) -> Order:
+        self._tokens -= QUICK_COST if quick else 1.0
         self._read_s, self._reference = candidate.frame.t_s, candidate.gradient
         if not keep:
             self._candidate = None
-        return candidate.frame
+        return Order(candidate.frame, quick)
 
 
 def _gradient(gray: npt.NDArray[np.uint8]) -> Gradient:

@@ -69,8 +69,6 @@ def _continues(host: TextTrack, track: TextTrack) -> bool:
     gap_s = track.start_s - host.last_s
     if gap_s > GRACE_S or alike(host.text, track.text) < 0.6:
         return False
-    if gap_s <= 0 and host.box.iou(track.box) < 0.2:
-        return False  # both on screen at once, in two places
     if host.moving or track.moving:
         return host.most_common("background") == track.most_common("background")
     return host.box.iou(track.box) >= 0.3 and host.text == track.text
@@ -86,10 +84,7 @@ def _settle(track: TextTrack, tracks: Sequence[TextTrack]) -> tuple[str, float]:
     if not track.moving and len(track.readings) > 2 and confidence > 0.9:
         return text, confidence
     ground = track.most_common("background")
-    kin = [
-        k for k in tracks
-        if k is track or ((k.moving or track.moving) and k.most_common("background") == ground and alike(k.text, text) >= _KIN)
-    ]  # fmt: skip
+    kin = [k for k in tracks if k is track or (_same_thing(k, track, ground) and alike(k.text, text) >= _KIN)]
     if len(kin) == 1:
         return text, confidence
     votes = sorted((v for k in kin for v in k.votes), key=lambda v: -v[1])[:_MAX_KIN_READINGS]
@@ -97,12 +92,17 @@ def _settle(track: TextTrack, tracks: Sequence[TextTrack]) -> tuple[str, float]:
     return common, agreement(common, votes)
 
 
+def _same_thing(a: TextTrack, b: TextTrack, ground: str) -> bool:
+    """Whether two texts may stand on one thing that moves through the picture."""
+    return (a.moving or b.moving) and a.most_common("background") == ground
+
+
 def _is_noise(track: TextTrack, text: str, confidence: float) -> bool:
     if confidence < MIN_CONFIDENCE:
         return True
     if sum(c.isalnum() for c in text) > _SHORT:
         return False
-    lasting = track.num_reads > 1 or track.last_s - track.start_s >= _SHORT_SPAN_S
+    lasting = track.num_reads > 1 or (track.last_s - track.start_s >= _SHORT_SPAN_S and not track.moving)
     return confidence < _SHORT_CONFIDENCE or not lasting
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-_MIN_CONTAINED = 3
-"""A phrase shorter than this says too little to count as contained in another."""
+_MIN_INSIDE = 5
+"""A phrase of fewer letters must stand as words of its own: "cat" is not in "location"."""
 
 
 def normalise_text(text: str) -> str:
@@ -47,15 +47,17 @@ def text_similarity(a: str, b: str) -> float:
 def containment(phrase: str, text: str) -> float:
     """How well `phrase` stands somewhere within `text`, 0..1: 1 - (least edits to turn it into a part) / its length.
 
-    Sellers' approximate matching (1980): gaps before and after the part cost nothing. 0 for a phrase of fewer than
-    three letters or digits, unless it is a whole word of the text.
+    Sellers' approximate matching (1980): gaps before and after the part cost nothing. Spaces are ignored, except that
+    a phrase of fewer than five letters and digits is compared with runs of whole words.
     """
     words = normalise_text(text).split()
-    wanted, within = normalise_text(phrase).replace(" ", ""), "".join(words)
+    parts = normalise_text(phrase).split()
+    wanted, within = "".join(parts), "".join(words)
     if not wanted or not within:
         return 0.0
-    if len(wanted) < _MIN_CONTAINED:
-        return 1.0 if wanted in words else 0.0
+    if len(wanted) < _MIN_INSIDE:
+        runs = ("".join(words[i : i + len(parts)]) for i in range(max(1, len(words) - len(parts) + 1)))
+        return max(1.0 - edit_distance(wanted, run) / max(len(wanted), len(run)) for run in runs)
     row = [0] * (len(within) + 1)
     for i, x in enumerate(wanted, 1):
         diagonal, row[0] = row[0], i

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,6 +51,7 @@ class TextTrack:
         """Note whether the text is in a later view."""
         if self.follower is not None and self.follower.see(gray):
             self.last_s = max(self.last_s, t_s)
+            self.moving = self.moving or self.follower.has_moved
 
     @property
     def votes(self) -> list[tuple[str, float]]:
@@ -78,14 +79,14 @@ class TextTrack:
 
     def most_common(self, what: str) -> str:
         """The commonest colour or background among the readings, weighted by confidence."""
-        weights: Counter[str] = Counter()
+        weights: defaultdict[str, float] = defaultdict(float)
         for reading in self.readings:
-            weights[str(getattr(reading, what))] += round(1000 * reading.confidence)  # type: ignore[assignment]
+            weights[str(getattr(reading, what))] += reading.confidence
         return min(weights, key=lambda name: (-weights[name], name))
 
 
 def alike(a: str, b: str) -> float:
-    """How alike two readings of perhaps one text are: as wholes, or one being part of the other, 0..1."""
+    """How alike two readings of perhaps one text are, 0..1: as wholes, or one being nearly part of the other."""
     short, long = sorted((a, b), key=len)
     return max(text_similarity(a, b), 0.9 * containment(short, long) if len(short) >= 3 else 0.0)
 

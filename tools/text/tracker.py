@@ -79,14 +79,12 @@ class TextTracker:
             return similarity
         return 0.0
 
-    def _new(
-        self, t_s: float, reading: Reading, patch: Patch | None, rival: Follower | None = None
-    ) -> TextTrack:
-        start_s = t_s
+    def _new(self, t_s: float, reading: Reading, patch: Patch | None, rival: Follower | None = None) -> TextTrack:
+        start_s, moved = t_s, False
         if patch is not None:
             earlier = [view for view in reversed(self._views) if view[0] < t_s]
-            start_s = first_seen(patch, earlier, t_s, rival.patch if rival is not None else None)
-        track = TextTrack(start_s, t_s, t_s, None)
+            start_s, moved = first_seen(patch, earlier, t_s, rival.patch if rival is not None else None)
+        track = TextTrack(start_s, t_s, t_s, None, moving=moved)
         follower = Follower(patch) if patch is not None else None
         track.add(reading, t_s, follower)
         self._see_later(track, t_s)

@@ -29,7 +29,7 @@ def vote(readings: Sequence[tuple[str, float]]) -> str:
     for text, confidence in ranked[1:]:
         columns = _add(columns, text, confidence**2, total)
         total += confidence**2
-    chosen = [max(sorted(column), key=lambda c, column=column: column[c]) for column in columns]
+    chosen = [_heaviest(column) for column in columns]
     support = [sum(w for c, w in column.items() if c) for column in columns]
     kept = [i for i, weight in enumerate(support) if weight >= _END_SUPPORT * total]
     if not kept:
@@ -43,6 +43,11 @@ def agreement(text: str, readings: Sequence[tuple[str, float]]) -> float:
     if weights <= 0:
         return 0.0
     return sum(c * c * text_similarity(text, reading) for reading, c in readings) / weights
+
+
+def _heaviest(column: Column) -> str:
+    """The character of the greatest weight, the first in code order among equals."""
+    return min(column, key=lambda c: (-column[c], c))
 
 
 def _by_support(readings: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
