@@ -77,6 +77,7 @@ class ReadGate:
         before_cut = self._candidate if cut else None
         if before_cut is not None:
             self._candidate = None
+        self._reference = _without_the_gone(self._reference, gradient)
         if _changed_tiles(gradient, self._reference)[0] >= _MIN_TILES:
             self._propose(frame, gradient, settled=previous is not None and moved < _MIN_TILES)
         if before_cut is not None and before_cut.frame.t_s - self._read_s >= EAGER_S and self._tokens >= _RESERVE:
@@ -126,6 +127,18 @@ def _tiles(values: Gradient) -> Gradient:
     padded = np.pad(values, ((0, -height % TILE_PX), (0, -width % TILE_PX)), mode="edge")
     rows, columns = padded.shape[0] // TILE_PX, padded.shape[1] // TILE_PX
     return np.asarray(padded.reshape(rows, TILE_PX, columns, TILE_PX).mean(axis=(1, 3)), dtype=np.float32)
+
+
+def _without_the_gone(reference: Gradient | None, now: Gradient) -> Gradient | None:
+    """The reference with the tiles that have lost their structure brought up to date: what comes back there is new."""
+    if reference is None or reference.shape != now.shape:
+        return reference
+    before = _tiles(reference)
+    gone = (before > _TEXTURE) & (_tiles(now) < 0.5 * before)
+    if not gone.any():
+        return reference
+    pixels = gone.repeat(TILE_PX, 0).repeat(TILE_PX, 1)[: now.shape[0], : now.shape[1]]
+    return np.where(pixels, now, reference)
 
 
 def _changed_tiles(now: Gradient, then: Gradient | None) -> tuple[int, int]:

@@ -14,8 +14,8 @@ from tools.text.rows import place_of
 from tools.text.search import PRESENT, Remembered, Wanted, matches, similarities
 from tools.types import Box, Evidence, Perceived
 
-REREADS = 4
-"""Frames that are read again, at most, when memory does not have what is asked for."""
+REREADS_DOUBTFUL, REREADS_SPREAD = 2, 2
+"""Frames read again, at most, when memory lacks what is asked for: of doubtful texts, and over the interval."""
 REREAD_SIDE_PX = 1280
 _SURE = 0.6
 
@@ -149,9 +149,8 @@ def _enough(wanted: Wanted, found: Sequence[tuple[float, Remembered]]) -> bool:
 def _moments(known: Sequence[Remembered], start_s: float, end_s: float) -> list[float]:
     """Times to read again, seconds: where doubtful text was read first, then the middles of equal parts."""
     doubtful = sorted((t for t in known if t.confidence < _SURE), key=lambda t: -t.height_px)
-    times = [min(max(t.read_s, start_s), end_s) for t in doubtful[: REREADS // 2]]
-    spread = REREADS - len(times)
-    times += [start_s + (end_s - start_s) * (i + 0.5) / spread for i in range(spread)]
+    times = [min(max(t.read_s, start_s), end_s) for t in doubtful[:REREADS_DOUBTFUL]]
+    times += [start_s + (end_s - start_s) * (i + 0.5) / REREADS_SPREAD for i in range(REREADS_SPREAD)]
     return sorted(set(times))
 
 
