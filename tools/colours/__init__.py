@@ -1,0 +1,1 @@
+"""Colours: names, regions of a colour, dominant colours."""

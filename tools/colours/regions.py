@@ -1,0 +1,123 @@
+"""Separate compact regions of a colour in a picture, and how much they look like things.
+
+A region looks like a thing when it is compact, clearly bounded by other colours, neither tiny nor the background, and
+more saturated than what is around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tools.colours.names import colour_mask
+from tools.media.frame import Frame
+from tools.types import Box
+
+MIN_SHARE = 0.0015
+"""Of the picture: smaller regions are noise."""
+MAX_SHARE = 0.3
+"""Of the picture: larger ones are background."""
+SPLIT_DEPTH = 0.5
+"""Where the distance to the border falls below this share of its peaks, touching things are separated."""
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A compact region of one colour."""
+
+    box: Box
+    """Source pixels."""
+    share: float
+    """Of the picture's area, 0..1."""
+    thingness: float
+    """How much it looks like a separate thing, 0..1."""
+
+
+def colour_regions(frame: Frame, colour: str) -> list[Region]:
+    """Regions of a basic colour, largest first."""
+    import cv2
+
+    small = cv2.medianBlur(frame.small, 5)
+    mask = colour_mask(np.asarray(small, dtype=np.uint8), colour).astype(np.uint8)
+    height, width = mask.shape
+    reach = max(3, round(min(height, width) / 60)) | 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel)
+    hsv = cv2.cvtColor(small, cv2.COLOR_RGB2HSV)
+    found = []
+    for part in _separate(mask):
+        share = float(part.mean())
+        if MIN_SHARE <= share <= MAX_SHARE:
+            found.append(_describe(part, share, hsv, frame.scale))
+    return sorted(found, key=lambda region: -region.share)
+
+
+def _separate(mask: npt.NDArray[np.uint8]) -> list[Mask]:
+    """Connected parts, with parts that only touch cut apart at their necks."""
+    import cv2
+
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    parts: list[Mask] = []
+    minimum = MIN_SHARE * mask.size
+    for label in range(1, count):
+        if stats[label, cv2.CC_STAT_AREA] < minimum:
+            continue
+        part = labels == label
+        parts.extend(_cut_necks(part, minimum))
+    return parts
+
+
+def _cut_necks(part: Mask, minimum: float) -> list[Mask]:
+    """Split one connected part into its thick cores, each grown back to its share of the part."""
+    import cv2
+    from scipy import ndimage
+
+    distance = cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 5)
+    cores, count = ndimage.label(distance > SPLIT_DEPTH * distance.max())
+    if count < 2:
+        return [part]
+    peaks = ndimage.maximum(distance, cores, range(1, count + 1))
+    keep = [label + 1 for label, peak in enumerate(peaks) if peak > 0.65 * distance.max()]
+    if len(keep) < 2:
+        return [part]
+    nearest = np.stack([cv2.distanceTransform((cores != label).astype(np.uint8), cv2.DIST_L2, 5) for label in keep])
+    owner = nearest.argmin(0)
+    pieces = [part & (owner == number) for number in range(len(keep))]
+    large = [piece for piece in pieces if piece.sum() >= minimum]
+    # Things that merely touch are each compact; a single bent thing is not better split.
+    return (
+        large if len(large) > 1 and np.mean([_solidity(piece) for piece in large]) > _solidity(part) + 0.08 else [part]
+    )
+
+
+def _solidity(part: Mask) -> float:
+    """Area over the area of the convex hull."""
+    import cv2
+
+    outlines, _ = cv2.findContours(part.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    points = np.concatenate(outlines)
+    hull = cv2.contourArea(cv2.convexHull(points))
+    return float(min(1.0, part.sum() / max(1.0, hull)))
+
+
+def _describe(part: Mask, share: float, hsv: npt.NDArray[np.uint8], scale: float) -> Region:
+    import cv2
+
+    rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
+    y1, y2, x1, x2 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    height, width = part.shape
+    touching = sum((y1 == 0, x1 == 0, y2 == height, x2 == width))
+    compact = _solidity(part) * min(1.0, 2.5 * min(x2 - x1, y2 - y1) / max(x2 - x1, y2 - y1))
+    ring = cv2.dilate(part.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool) & ~part
+    inside, outside = hsv[part][:, 1:].astype(float).mean(0), hsv[ring][:, 1:].astype(float).mean(0)
+    contrast = float(np.clip((inside[0] - outside[0]) / 90 + abs(inside[1] - outside[1]) / 250, 0, 1))
+    size = float(np.clip(share / 0.02, 0.15, 1.0) * np.clip((MAX_SHARE - share) / 0.15, 0, 1))
+    centred = 1 - abs((x1 + x2) / width - 1) * 0.35
+    thingness = compact * (0.3 + 0.7 * contrast) * size * centred * (1, 0.75, 0.4, 0.2, 0.1)[touching]
+    box = Box(x1 * scale, y1 * scale, x2 * scale, y2 * scale)
+    return Region(box, share, float(np.clip(thingness, 0, 1)))

@@ -1,0 +1,85 @@
+"""Fills memory with people: faces and bodies found twice a second, joined over time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tools.extractor import Extractor, Tables
+from tools.media.frame import Frame
+from tools.media.probe import MediaInfo
+from tools.people.detector import Detection, PeopleDetector
+from tools.people.tracks import PeopleTracker, PersonTrack, person_box
+from tools.types import Box
+
+CLOSE_SHARE = 0.35
+"""A person whose head and shoulders take this share of the picture's height is close to the camera."""
+SAMPLE_HZ = 2.0
+
+
+class PeopleExtractor(Extractor):
+    """Entities of category 'person' with observations."""
+
+    name = "people"
+    version = "1"
+    sample_hz = SAMPLE_HZ
+    background = True
+
+    def __init__(self) -> None:
+        self._detector = PeopleDetector()
+        self._tracker = PeopleTracker()
+        self._size = (0, 0)
+
+    def params(self) -> dict[str, Any]:
+        return {"hz": self.sample_hz}
+
+    def begin(self, media: MediaInfo) -> None:
+        self._size = media.width, media.height
+
+    def on_frame(self, frame: Frame) -> None:
+        found = self._detector.detect(frame)
+        faces = [item for item in found if item.kind == "face"]
+        # A body around a face is the same person: the face is the better hit.
+        bodies = [item for item in found if item.kind == "body" and not any(_holds(item, face) for face in faces)]
+        self._tracker.add(frame.t_s, faces + bodies)
+
+    def finish(self) -> Tables:
+        entities, observations = [], []
+        for track in self._tracker.finish():
+            samples = round((track.times[-1] - track.times[0]) * self.sample_hz) + 1
+            if not track.believed(samples):
+                continue
+            entity_id = f"{self.name}:{len(entities)}"
+            boxes = [person_box(hit, *self._size) for hit in track.hits]
+            entities.append(self._entity(entity_id, track, boxes, samples))
+            observations += [
+                {"entity_id": entity_id, "t_s": t_s, "x1": b.x1, "y1": b.y1, "x2": b.x2, "y2": b.y2}
+                | {"confidence": hit.score}
+                for t_s, hit, b in zip(track.times, track.hits, boxes, strict=True)
+            ]
+        return {"entity": entities, "observation": observations}
+
+    def _entity(self, entity_id: str, track: PersonTrack, boxes: list[Box], samples: int) -> dict[str, Any]:
+        heights = sorted(box.y2 - box.y1 for box in boxes)
+        share = heights[len(heights) // 2] / max(1, self._size[1])
+        close = share >= CLOSE_SHARE
+        # The person is there a little before the first and after the last hit: half a sampling step.
+        slack_s = 0.5 / self.sample_hz
+        return {
+            "entity_id": entity_id,
+            "category": "person",
+            "description": "a person close to the camera" if close else "a person further away",
+            "first_s": max(0.0, track.times[0] - slack_s),
+            "last_s": track.times[-1] + slack_s,
+            "attributes": {
+                "face_hits": track.faces,
+                "body_hits": track.bodies,
+                "height_share": round(share, 4),
+                "close": close,
+            },
+            "confidence": track.confidence(samples),
+        }
+
+
+def _holds(body: Detection, face: Detection) -> bool:
+    x, y = face.box.centre
+    return body.box.x1 <= x <= body.box.x2 and body.box.y1 <= y <= body.box.y2
