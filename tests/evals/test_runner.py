@@ -165,3 +165,35 @@ def test_the_command_reports_a_run_as_json(suite: ClipsSuite, tmp_path: Path) ->
     done = CliRunner().invoke(app, ["report", str(out), "--json"])
     assert done.exit_code == 0
     assert json.loads(done.stdout)["overall"]["right"] == 2
+
+
+def test_the_command_runs_a_suite_and_lists_what_was_wrong(
+    suite: ClipsSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, libraries = Scripted(script()), []
+
+    def make(library: Path, **_settings: Any) -> Scripted:
+        libraries.append(library)
+        return agent
+
+    monkeypatch.setattr("agent.api.VideoAgent", make)
+    out = tmp_path / "run"
+    command = ["run", "clips", "--data", str(suite.folder), "--out", str(out), "--limit", "3"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0
+    assert libraries == [out / "library"]
+    assert "[3/3] wrong" in done.stderr
+    assert "It is blue." in done.stdout
+    again = CliRunner().invoke(app, [*command, "--json"])
+    assert json.loads(again.stdout)["overall"]["num"] == 3
+    assert len(agent.calls) == 3
+
+
+def test_a_run_without_a_folder_goes_beside_the_library(
+    suite: ClipsSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDERE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("agent.api.VideoAgent", lambda _library, **_settings: Scripted(script()))
+    assert CliRunner().invoke(app, ["run", "clips", "--data", str(suite.folder), "--limit", "1"]).exit_code == 0
+    [described] = (tmp_path / "home" / "evals").glob("clips-*/run.json")
+    assert json.loads(described.read_text())["spec"]["samples"] == ["q1"]
