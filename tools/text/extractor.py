@@ -27,7 +27,8 @@ class TextExtractor(Extractor):
 
     Rows: `event` of kind "text"; `attributes` has box and best_box (xyxy source pixels: median, and of the best
     reading), height_px, colour, background, position [vertical, horizontal], readings (others that were made, with
-    confidence), num_reads, moving, words. start_s and end_s are times of the first and last sampled frame that show it.
+    confidence), num_reads, moving, words, digits. start_s and end_s are the times of the first and last
+    sampled frame that show it.
     """
 
     name: ClassVar[str] = "text"

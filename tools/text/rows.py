@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tools.extractor import Row
 from tools.text.track import GRACE_S, TextTrack, alike
-from tools.text.vote import agreement, vote
+from tools.text.vote import agreement, vote, vote_digits
 from tools.types import Box
 
 MIN_CONFIDENCE = 0.5
 """Texts of less confidence are not remembered."""
 _SHORT, _SHORT_CONFIDENCE, _SHORT_SPAN_S = 2, 0.85, 0.5
-_KIN = 0.55
+_KIN, _SURE = 0.55, 0.9
 _MAX_KIN_READINGS = 60
 
 
@@ -23,21 +23,20 @@ def text_rows(tracks: Sequence[TextTrack], size: tuple[int, int], name: str) -> 
     joined = _join(tracks)
     rows = []
     for track in joined:
-        text, confidence = _settle(track, joined)
-        if _is_noise(track, text, confidence):
-            continue
-        rows.append((track, text, confidence))
+        said = _settle(track, joined)
+        if not _is_noise(track, said.text, said.confidence):
+            rows.append((track, said))
     return [
         {
             "event_id": f"{name}:{i}",
             "kind": "text",
             "start_s": track.start_s,
             "end_s": track.last_s,
-            "text": text,
-            "attributes": json.dumps(_attributes(track, text, size), ensure_ascii=False),
-            "confidence": round(confidence, 4),
+            "text": said.text,
+            "attributes": json.dumps(_attributes(track, said, size), ensure_ascii=False),
+            "confidence": round(said.confidence, 4),
         }
-        for i, (track, text, confidence) in enumerate(rows)
+        for i, (track, said) in enumerate(rows)
     ]
 
 
@@ -74,22 +73,26 @@ def _continues(host: TextTrack, track: TextTrack) -> bool:
     return host.box.iou(track.box) >= 0.3 and host.text == track.text
 
 
-def _settle(track: TextTrack, tracks: Sequence[TextTrack]) -> tuple[str, float]:
-    """Text and confidence of a track.
+@dataclass(frozen=True)
+class _Settled:
+    text: str
+    digits: str
+    confidence: float
+
+
+def _settle(track: TextTrack, tracks: Sequence[TextTrack]) -> _Settled:
+    """What a track says.
 
     Text on a thing that the camera loses and finds again is read anew each time; where the readings of one visit leave
     doubt, those of the others (alike, of the same background, moving in the picture too) vote with them.
     """
-    text, confidence = track.text, track.confidence
-    if not track.moving and len(track.readings) > 2 and confidence > 0.9:
-        return text, confidence
-    ground = track.most_common("background")
-    kin = [k for k in tracks if k is track or (_same_thing(k, track, ground) and alike(k.text, text) >= _KIN)]
-    if len(kin) == 1:
-        return text, confidence
-    votes = sorted((v for k in kin for v in k.votes), key=lambda v: -v[1])[:_MAX_KIN_READINGS]
-    common = vote(votes)
-    return common, agreement(common, votes)
+    votes, text = track.votes, track.text
+    if track.moving or len(votes) <= 2 or track.confidence <= _SURE:
+        ground = track.most_common("background")
+        kin = [k for k in tracks if k is track or (_same_thing(k, track, ground) and alike(k.text, text) >= _KIN)]
+        votes = sorted((v for k in kin for v in k.votes), key=lambda v: -v[1])[:_MAX_KIN_READINGS]
+        text = vote(votes)
+    return _Settled(text, vote_digits(votes), agreement(text, votes))
 
 
 def _same_thing(a: TextTrack, b: TextTrack, ground: str) -> bool:
@@ -106,12 +109,12 @@ def _is_noise(track: TextTrack, text: str, confidence: float) -> bool:
     return confidence < _SHORT_CONFIDENCE or not lasting
 
 
-def _attributes(track: TextTrack, text: str, size: tuple[int, int]) -> dict[str, object]:
+def _attributes(track: TextTrack, said: _Settled, size: tuple[int, int]) -> dict[str, object]:
     box = track.box
     vertical, horizontal = place_of(box, size)
     others: dict[str, float] = {}
     for reading in track.readings:
-        if reading.text != text:
+        if reading.text != said.text:
             others[reading.text] = max(others.get(reading.text, 0.0), round(reading.confidence, 3))
     best = max(track.readings, key=lambda r: r.confidence)
     return {
@@ -125,5 +128,6 @@ def _attributes(track: TextTrack, text: str, size: tuple[int, int]) -> dict[str,
         "readings": [{"text": t, "confidence": c} for t, c in sorted(others.items(), key=lambda o: (-o[1], o[0]))][:8],
         "num_reads": track.num_reads,
         "moving": track.moving,
-        "words": text.split(),
+        "digits": said.digits,
+        "words": said.text.split(),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +29,8 @@ class Remembered:
     read_s: float
     readings: tuple[str, ...] = ()
     """Other readings of it that were made."""
-    reread: bool = False
+    digits: str = ""
+    """The run of digits in it, by vote of the readings."""
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Remembered:
@@ -40,18 +40,12 @@ class Remembered:
         return cls(
             row["text"], row["start_s"], row["end_s"], Box(*facts["box"]), facts["colour"], facts["background"],
             (vertical, horizontal), row["confidence"], facts["best_read_s"],
-            tuple(reading["text"] for reading in facts["readings"]),
+            tuple(reading["text"] for reading in facts["readings"]), facts["digits"],
         )  # fmt: skip
 
     @property
     def height_px(self) -> float:
         return self.box.y2 - self.box.y1
-
-    @property
-    def digits(self) -> str:
-        """The longest run of digits (the last among equals); "" without one."""
-        runs = re.findall(r"\d+", self.text)
-        return max(reversed(runs), key=len) if runs else ""
 
 
 @dataclass(frozen=True)

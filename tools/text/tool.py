@@ -12,6 +12,7 @@ from tools.base import Tool, ToolArgs, ToolContext, ToolResult
 from tools.text.ocr import MODEL, TextReader
 from tools.text.rows import place_of
 from tools.text.search import PRESENT, Remembered, Wanted, matches, similarities
+from tools.text.vote import digit_run
 from tools.types import Box, Evidence, Perceived
 
 REREADS_DOUBTFUL, REREADS_SPREAD = 2, 2
@@ -94,7 +95,8 @@ class FindText(Tool):
                 fresh += [
                     Remembered(
                         r.text, frame.t_s, frame.t_s, r.box, r.colour, r.background,
-                        place_of(r.box, size), r.confidence, frame.t_s, reread=True,
+                        place_of(r.box, size), r.confidence, frame.t_s,
+                        digits=digit_run(r.text),
                     )
                     for r in reader.read(frame.rgb, side_px=REREAD_SIDE_PX)
                 ]  # fmt: skip

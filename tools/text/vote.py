@@ -8,6 +8,7 @@ read in part.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tools.text.similarity import text_similarity
@@ -35,6 +36,17 @@ def vote(readings: Sequence[tuple[str, float]]) -> str:
     if not kept:
         return ranked[0][0]
     return " ".join("".join(chosen[kept[0] : kept[-1] + 1]).split())
+
+
+def digit_run(text: str) -> str:
+    """The longest run of digits in a text (the last among equals); "" without one."""
+    runs = re.findall(r"[0-9]+", text)
+    return max(reversed(runs), key=len) if runs else ""
+
+
+def vote_digits(readings: Sequence[tuple[str, float]]) -> str:
+    """The consensus of the longest digit runs: a digit that some readings took for a letter is recovered."""
+    return vote([(run, confidence) for text, confidence in readings if (run := digit_run(text))])
 
 
 def agreement(text: str, readings: Sequence[tuple[str, float]]) -> float:

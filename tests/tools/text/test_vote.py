@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.text.vote import agreement, vote
+from tools.text.vote import agreement, vote, vote_digits
 
 
 def test_each_character_is_decided_by_the_weight_of_its_readings() -> None:
@@ -16,6 +16,11 @@ def test_readings_cut_off_at_the_border_do_not_shorten_the_text() -> None:
 
 def test_a_lost_space_is_outvoted() -> None:
     assert vote([("drive select", 0.9), ("driveselect", 0.9), ("drive select", 0.8)]) == "drive select"
+
+
+def test_a_digit_that_some_took_for_a_letter_is_recovered() -> None:
+    assert vote_digits([("ABL599", 0.9), ("1599", 0.8), ("A1599", 0.7), ("L599", 0.9)]) == "1599"
+    assert vote_digits([("no digits", 0.9)]) == ""
 
 
 def test_nothing_read_is_nothing_said() -> None:
