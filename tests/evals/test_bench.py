@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from evals.bench.repeat import repeat_clip
 from evals.bench.result import Result
 from tools.base import MediaError, ToolFailed
 from tools.media.reader import VideoReader
+from tools.media.sample import render_sample
 from tools.media.writer import VideoWriter
 
 
@@ -91,3 +93,24 @@ def test_an_unknown_benchmark_is_a_usage_error() -> None:
     assert done.returncode == 2
     assert "nosuch" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_the_ingest_benchmark_measures_and_writes_json(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    render_sample(data / "sample.mp4")
+    written = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "evals.bench", "ingest", "--json", str(written), "--data", str(data)]
+    done = subprocess.run([*command, "--long-minutes", "0.3"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(written.read_text())
+    assert {"name", "machine", "commit", "results"} == set(report)
+    figures = {item["metric"]: item for item in report["results"]}
+    peak = figures["ingest of sample.mp4, peak memory"]
+    assert peak["target"] == 1.5
+    assert peak["ok"] is (peak["value"] < 1.5)
+    assert figures["length of sample.mp4 x 2"]["value"] == pytest.approx(20, abs=0.3)
+    assert "second question, whole process" in figures
+    assert any(metric.startswith("  extractor ") for metric in figures)
+    assert "ingest of sample.mp4, wall" in done.stdout
