@@ -15,6 +15,8 @@ from tools.types import Box
 
 GRACE_S = 1.0
 """A text may be hidden or blurred this long without being another text when it comes back."""
+TRUST_S = 3.0
+"""How long a text that moves is followed by its look alone; what looks like it elsewhere may mislead."""
 MAX_READINGS = 24
 """Readings kept of one text; the least confident one gives way."""
 _SURE = 0.9
@@ -48,7 +50,9 @@ class TextTrack:
         self.follower = follower or self.follower
 
     def see(self, t_s: float, gray: Gray) -> None:
-        """Note whether the text is in a later view."""
+        """Note whether the text is in a later view; one that moves has to be read again now and then to count."""
+        if self.moving and t_s - self.read_s > TRUST_S:
+            return
         if self.follower is not None and self.follower.see(gray):
             self.last_s = max(self.last_s, t_s)
             self.moving = self.moving or self.follower.has_moved
