@@ -163,7 +163,7 @@ class ToolResult(BaseModel):
     model: str = Field(description="The model or algorithm that was used, e.g. 'PP-OCRv6-small'.")
     evidence: list[Evidence] = Field(default_factory=list)
     artifacts: list[Artifact] = Field(default_factory=list)
-    seconds: float = Field(0.0, description="Wall time of the call, seconds; set by `Tool.call`.")
+    seconds: float = Field(default=0.0, description="Wall time of the call, seconds; set by `Tool.call`.")
 
 
 class Tool(ABC):

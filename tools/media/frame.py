@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,9 @@ Picture = npt.NDArray[np.uint8]
 
 SMALL_SIDE_PX = 320
 """Longest side of `Frame.small`: enough for motion, cuts and colours, and cheap."""
+HD_SIDE_PX = 1280
+UNSPECIFIED = 2
+"""AVCOL_SPC_UNSPECIFIED: the file does not say which colour matrix it uses."""
 
 
 class Frame:
@@ -33,7 +35,12 @@ class Frame:
         """Presentation time, seconds from the first presented frame."""
         self.width, self.height = width, height
         """Size of the upright picture, pixels."""
+        self.shared: dict[str, Any] = {}
+        """What extractors computed from this frame and others can use, by name; goes when the frame goes."""
         self._convert = convert
+        self._rgb: Picture | None = None
+        self._small: Picture | None = None
+        self._gray: Picture | None = None
         self._lock = threading.RLock()
 
     @classmethod
@@ -50,15 +57,19 @@ class Frame:
 
     @classmethod
     def from_av(cls, index: int, t_s: float, picture: av.VideoFrame) -> Frame:
-        """A frame from a decoded PyAV picture; its rotation metadata (counter-clockwise degrees) is applied."""
-        turns = round((picture.rotation or 0) / 90) % 4
-        size = (picture.width, picture.height) if turns % 2 == 0 else (picture.height, picture.width)
+        """A frame from a decoded PyAV picture; its display matrix (rotation, mirror) is applied."""
+        turn = Turn.of(picture)
+        size = (picture.height, picture.width) if turn.transpose else (picture.width, picture.height)
+        matrix = _unsaid_matrix(picture)
 
         def convert(width: int, height: int) -> Picture:
-            if turns % 2:
+            if turn.transpose:
                 width, height = height, width
-            rgb = picture.to_ndarray(format="rgb24", width=width, height=height, dst_colorspace="ITU709")
-            return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+            # A thread pool for each small conversion costs more than it gives.
+            rgb = picture.to_ndarray(
+                format="rgb24", width=width, height=height, src_colorspace=matrix, dst_colorspace="ITU709", threads=1
+            )
+            return turn.apply(np.asarray(rgb, dtype=np.uint8))
 
         return cls(index, t_s, size[0], size[1], convert)
 
@@ -67,21 +78,72 @@ class Frame:
         """Multiply a coordinate of `small` by this to get source pixels."""
         return max(1.0, max(self.width, self.height) / SMALL_SIDE_PX)
 
-    @cached_property
+    @property
     def rgb(self) -> Picture:
+        # Not functools.cached_property: before Python 3.12 it locks across all frames, and with the lock of the frame
+        # two threads can then wait for each other.
         with self._lock:
-            return self._convert(self.width, self.height)  # type: ignore[no-any-return]
+            if self._rgb is None:
+                self._rgb = self._convert(self.width, self.height)
+            return self._rgb
 
-    @cached_property
+    @property
     def small(self) -> Picture:
         with self._lock:
-            if self.scale == 1.0:
-                return self.rgb
-            width, height = max(1, round(self.width / self.scale)), max(1, round(self.height / self.scale))
-            return self._convert(width, height)  # type: ignore[no-any-return]
+            if self._small is None:
+                if self.scale == 1.0:
+                    self._small = self.rgb
+                else:
+                    width, height = round(self.width / self.scale), round(self.height / self.scale)
+                    self._small = self._convert(max(1, width), max(1, height))
+            return self._small
 
-    @cached_property
+    @property
     def gray(self) -> Picture:
         import cv2
 
-        return np.asarray(cv2.cvtColor(self.small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+        with self._lock:
+            if self._gray is None:
+                self._gray = np.asarray(cv2.cvtColor(self.small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+            return self._gray
+
+
+class Turn(NamedTuple):
+    """How a stored picture becomes upright: swap rows and columns, then mirror."""
+
+    transpose: bool = False
+    mirror_x: bool = False
+    mirror_y: bool = False
+
+    @classmethod
+    def of(cls, picture: av.VideoFrame) -> Turn:
+        """From the display matrix, of which a player computes x' = a x + c y, y' = b x + d y; quarter turns only."""
+        try:
+            side_data: Any = picture.side_data.get("DISPLAYMATRIX")
+        except ValueError:  # PyAV 18 raises when a picture carries a kind of data that it has no name for
+            return _by_angle(picture.rotation)
+        if side_data is None:
+            return cls()
+        (a, b, _), (c, d, _), _ = np.frombuffer(side_data, dtype=np.int32).reshape(3, 3).tolist()
+        if abs(a) + abs(d) >= abs(b) + abs(c):
+            return cls(False, a < 0, d < 0)
+        return cls(True, c < 0, b < 0)
+
+    def apply(self, rgb: Picture) -> Picture:
+        """The upright picture, contiguous."""
+        if self.transpose:
+            rgb = rgb.transpose(1, 0, 2)
+        return np.ascontiguousarray(rgb[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1])
+
+
+def _by_angle(rotation_deg: int) -> Turn:
+    """Of a counter-clockwise rotation."""
+    return (Turn(), Turn(True, False, True), Turn(False, True, True), Turn(True, True, False))[
+        round((rotation_deg or 0) / 90) % 4
+    ]
+
+
+def _unsaid_matrix(picture: av.VideoFrame) -> str | None:
+    """The colour matrix to assume when the file names none, as players do: BT.709 for HD, else the default, BT.601."""
+    unsaid = picture.colorspace == UNSPECIFIED and not picture.format.is_rgb
+    return "ITU709" if unsaid and max(picture.width, picture.height) >= HD_SIDE_PX else None

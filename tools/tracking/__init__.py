@@ -1,0 +1,1 @@
+"""Motion: of the camera, and of things apart from it."""
