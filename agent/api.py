@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 from agent.settings import Settings
 
 if TYPE_CHECKING:
-    from planners.answer import Answer
-    from tools.registry import Registry
-
     from agent.graph import Run
     from agent.ingest import IngestReport, IngestTools
     from memory import Library
+    from planners.answer import Answer
     from tools.base import ToolContext
+    from tools.registry import Registry
 
 Progress = Callable[[str, float], None]
 Videos = str | Path | Sequence[str | Path]
@@ -63,13 +62,12 @@ class VideoAgent:
 
     @cached_property
     def _ingest_tools(self) -> IngestTools:
+        from agent.ingest import IngestTools
         from tools.builtin import derived_extractors, extractors
         from tools.retrieval.minilm import MiniLMEmbedder
 
-        from agent.ingest import IngestTools
-
         return IngestTools(
-            extractors(models=self.settings.models, offline=self.settings.offline),
+            extractors(self.settings.models),
             derived_extractors(),
             MiniLMEmbedder(),
         )

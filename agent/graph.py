@@ -13,23 +13,22 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
+
+from agent.ingest import IngestReport, IngestTools, ingest
 from planners.aggregate import aggregate
 from planners.answer import Answer
 from planners.budget import Budget
 from planners.embedded.policy import EmbeddedPolicy
 from planners.environment import ToolEnvironment
 from planners.search import SearchResult, TreeSearch
-from planners.verifier import EvidenceVerifier
-
-from agent.ingest import IngestReport, IngestTools, ingest
 from planners.state import Task
+from planners.verifier import EvidenceVerifier
 from tools.base import InvalidArguments, ToolContext
 
 if TYPE_CHECKING:
-    from tools.registry import Registry
-
     from agent.settings import Settings
     from memory import Library
+    from tools.registry import Registry
 
 
 class AskState(TypedDict, total=False):

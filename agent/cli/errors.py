@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 BAD_INPUT = 2
@@ -15,12 +14,12 @@ def run_app(app: typer.Typer) -> int:
     """Run the command line; 0 fine, 2 bad input, 3 cannot, 130 interrupted. Bugs keep their traceback."""
     try:
         status = app(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        return int(done.exit_code)
-    except click.ClickException as error:
-        error.show()
+    except typer.TyperException as error:
+        show = getattr(error, "show", None)
+        if show is not None:
+            show()
         return BAD_INPUT
-    except (click.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         print("videre: interrupted; what was finished is kept", file=sys.stderr)
         return 130
     except Exception as error:

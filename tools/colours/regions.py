@@ -90,12 +90,10 @@ def _cut_necks(part: Mask, minimum: float) -> list[Mask]:
     pieces = [part & (owner == number) for number in range(len(keep))]
     large = [piece for piece in pieces if piece.sum() >= minimum]
     # Things that merely touch are each compact; a single bent thing is not better split.
-    return (
-        large if len(large) > 1 and np.mean([_solidity(piece) for piece in large]) > _solidity(part) + 0.08 else [part]
-    )
+    return large if len(large) > 1 and np.mean([solidity(piece) for piece in large]) > solidity(part) + 0.08 else [part]
 
 
-def _solidity(part: Mask) -> float:
+def solidity(part: Mask) -> float:
     """Area over the area of the convex hull."""
     import cv2
 
@@ -112,7 +110,7 @@ def _describe(part: Mask, share: float, hsv: npt.NDArray[np.uint8], scale: float
     y1, y2, x1, x2 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
     height, width = part.shape
     touching = sum((y1 == 0, x1 == 0, y2 == height, x2 == width))
-    compact = _solidity(part) * min(1.0, 2.5 * min(x2 - x1, y2 - y1) / max(x2 - x1, y2 - y1))
+    compact = solidity(part) * min(1.0, 2.5 * min(x2 - x1, y2 - y1) / max(x2 - x1, y2 - y1))
     ring = cv2.dilate(part.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool) & ~part
     inside, outside = hsv[part][:, 1:].astype(float).mean(0), hsv[ring][:, 1:].astype(float).mean(0)
     contrast = float(np.clip((inside[0] - outside[0]) / 90 + abs(inside[1] - outside[1]) / 250, 0, 1))

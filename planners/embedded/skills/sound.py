@@ -9,7 +9,7 @@ from planners.embedded.question import Question
 from planners.embedded.skill import OneCall, cannot, evidence_of, uncertain
 from planners.state import Draft, ToolCall
 
-_SOUND = r"\b(sound|sounds|audio|sound ?track|silent|silence|noise|loud|hear|heard|quiet|mute|muted|tone|beep)\b"
+_SOUND = r"\b(sound|sounds|audio|sound ?tracks?|silent|silence|noise|loud|hear|heard|quiet|mute|muted|tone|beep)\b"
 _SPEECH = (
     r"\b(speech|speak|speaks|speaking|spoken|say|says|said|saying|talk|talks|talking|voice|words? spoken|narrat\w+)\b"
 )
@@ -47,7 +47,7 @@ class HasSound(OneCall):
         elif asks_speech:
             truth, confidence = result.has_speech, result.speech_confidence
         else:
-            truth, confidence = result.has_track and (result.has_sound or question.has("track")), 0.97
+            truth, confidence = result.has_track and (result.has_sound or question.matches(r"track\b")), 0.97
         option = by_truth(question.options, truth)
         status = "answered" if confidence >= 0.6 else "uncertain"
         return Draft(status, result.summary, truth, option, confidence, evidence)

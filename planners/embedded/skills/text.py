@@ -55,7 +55,7 @@ def _hints(question: Question, *, with_position: bool = True) -> dict[str, Any]:
         if places and not relative:
             hints["position"] = places[0]
     if question.matches(r"\b(digits?|numbers?|how much|price|score|year|date|time shown)\b"):
-        hints["digits"] = True
+        hints["digits_only"] = True
     return hints
 
 
@@ -85,7 +85,8 @@ class ReadText(OneCall):
         if not result.matches:
             return cannot("no readable text was found there")
         best = result.matches[0]
-        text = _part(question, best.text.text)
+        asks_digits = question.matches(r"\bdigits?\b") and best.digits.text
+        text = _part(question, best.digits.text if asks_digits else best.text.text)
         value = float(text) if re.fullmatch(r"\d{1,15}", text) else None
         confidence = best.confidence * (0.95 if len(result.matches) == 1 or best.similarity >= 0.99 else 0.85)
         evidence = evidence_of(result, 1)

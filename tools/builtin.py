@@ -1,0 +1,66 @@
+"""Our own tools and extractors. The tools enter the registry through the entry point `videre.tools`, as plug-ins do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from tools.base import Tool
+from tools.colours.extractor import ColourExtractor
+from tools.colours.tool import FindColourRegions
+from tools.counting.tool import Count
+from tools.extractor import DerivedExtractor, Extractor
+from tools.people.extractor import PeopleExtractor
+from tools.people.tool import FindPeople
+from tools.retrieval.embed_facts import FactEmbedder
+from tools.retrieval.search_memory import SearchMemory
+from tools.shots.detector import ShotExtractor
+from tools.shots.tool import ListShots
+from tools.sound.extractor import SoundExtractor
+from tools.sound.tool import DescribeSound
+from tools.speech.extractor import SpeechExtractor
+from tools.speech.tool import FindSpeech
+from tools.text.extractor import TextExtractor
+from tools.text.tool import FindText
+from tools.tracking.camera import CameraExtractor
+from tools.tracking.camera_tool import CameraMotion
+from tools.understanding.frames import LookAtFrames
+from tools.understanding.info import VideoInfo
+from tools.understanding.summary import Summarise
+from tools.understanding.when import OrderEvents, When
+
+TOOLS: tuple[type[Tool], ...] = (
+    VideoInfo,
+    ListShots,
+    CameraMotion,
+    FindText,
+    FindSpeech,
+    DescribeSound,
+    FindColourRegions,
+    FindPeople,
+    Count,
+    SearchMemory,
+    When,
+    OrderEvents,
+    LookAtFrames,
+    Summarise,
+)
+
+
+def extractors(models: Path | None) -> list[Callable[[], Extractor]]:
+    """What ingest runs over a video; `models` is the folder of weights, if there is one."""
+    return [
+        ShotExtractor,
+        CameraExtractor,
+        TextExtractor,
+        PeopleExtractor,
+        ColourExtractor,
+        SoundExtractor,
+        partial(SpeechExtractor, models),
+    ]
+
+
+def derived_extractors() -> list[Callable[[], DerivedExtractor]]:
+    """What ingest runs afterwards, on what the extractors found."""
+    return [FactEmbedder]

@@ -1,0 +1,1 @@
+"""What can be heard besides words: silence, loud moments, tones, speech-like sound."""

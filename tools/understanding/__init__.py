@@ -1,0 +1,1 @@
+"""Putting facts together: file facts, summaries, times and order of what words describe."""
