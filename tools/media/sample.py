@@ -34,8 +34,8 @@ def _table(t_s: float) -> Picture:
     import cv2
 
     rows = np.linspace(0, 1, HEIGHT)[:, None, None]
-    picture = np.broadcast_to((1 - rows) * (226, 222, 214) + rows * (204, 198, 188), (HEIGHT, WIDTH, 3))
-    picture = np.ascontiguousarray(picture.astype(np.uint8))
+    light = np.broadcast_to((1 - rows) * (226, 222, 214) + rows * (204, 198, 188), (HEIGHT, WIDTH, 3))
+    picture: Picture = np.ascontiguousarray(light.astype(np.uint8))
     for x in (140, 320, 500):
         cv2.circle(picture, (x + 4, 126), 44, (176, 170, 160), -1, cv2.LINE_AA)
         cv2.circle(picture, (x, 120), 44, (206, 30, 38), -1, cv2.LINE_AA)
