@@ -15,6 +15,7 @@ from tools.people.extractor import PeopleExtractor
 from tools.people.tool import FindPeople
 from tools.retrieval.embed_facts import FactEmbedder
 from tools.retrieval.search_memory import SearchMemory
+from tools.retrieval.sql import Sql
 from tools.shots.detector import ShotExtractor
 from tools.shots.tool import ListShots
 from tools.sound.extractor import SoundExtractor
@@ -41,6 +42,7 @@ TOOLS: tuple[type[Tool], ...] = (
     FindPeople,
     Count,
     SearchMemory,
+    Sql,
     When,
     OrderEvents,
     LookAtFrames,
