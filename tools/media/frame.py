@@ -56,10 +56,14 @@ class Frame:
         return cls(index, t_s, rgb.shape[1], rgb.shape[0], convert)
 
     @classmethod
-    def from_av(cls, index: int, t_s: float, picture: av.VideoFrame) -> Frame:
-        """A frame from a decoded PyAV picture; its display matrix (rotation, mirror) is applied."""
+    def from_av(cls, index: int, t_s: float, picture: av.VideoFrame, *, size: tuple[int, int] | None = None) -> Frame:
+        """A frame from a decoded PyAV picture; its display matrix (rotation, mirror) is applied.
+
+        `size` is (width, height) of the upright picture, by default its own.
+        """
         turn = Turn.of(picture)
-        size = (picture.height, picture.width) if turn.transpose else (picture.width, picture.height)
+        if size is None:
+            size = (picture.height, picture.width) if turn.transpose else (picture.width, picture.height)
         matrix = _unsaid_matrix(picture)
 
         def convert(width: int, height: int) -> Picture:

@@ -48,13 +48,21 @@ def open_media(path: Path, *, sound: bool = False) -> InputContainer:
     import av
 
     path = path.expanduser().absolute()
-    if not path.exists():
-        raise MediaError(f"{path}: no such file; check the path")
-    if not path.is_file():
-        raise MediaError(f"{path}: not a file; name a video file")
-    if path.stat().st_size == 0:
-        raise MediaError(f"{path}: the file is empty; copy or record it again")
-    options = {"protocol_whitelist": "file", "format_whitelist": SOUND_CONTAINERS if sound else CONTAINERS}
+    try:
+        if not path.exists():
+            raise MediaError(f"{path}: no such file; check the path")
+        if not path.is_file():
+            raise MediaError(f"{path}: not a file; name a video file")
+        if path.stat().st_size == 0:
+            raise MediaError(f"{path}: the file is empty; copy or record it again")
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be looked at ({error.strerror}); check the path") from error
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": SOUND_CONTAINERS if sound else CONTAINERS,
+        # FFmpeg decodes a little to find out what is in a file: even then with the allowed decoders only.
+        "codec_whitelist": ",".join(sorted(VIDEO_CODECS | SOUND_CODECS)),
+    }
     try:
         container = av.open(str(path), options=options, metadata_errors="replace")
     except PermissionError as error:
@@ -99,6 +107,7 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
         raise MediaError(f"{path}: {width}x{height} pixels are too many (at most {MAX_SIDE_PX} a side); scale it down")
     if stream.duration and stream.time_base and float(stream.duration * stream.time_base) > MAX_SECONDS:
         raise MediaError(f"{path}: longer than 24 hours; cut it into parts")
+    codec.options = {**codec.options, "max_pixels": str(MAX_PIXELS)}  # holds for changes of size on the way, too
     codec.thread_count = 1 if width * height > SINGLE_THREAD_PIXELS else 0
     stream.thread_type = "SLICE" if width * height > SINGLE_THREAD_PIXELS else "AUTO"
     return stream
