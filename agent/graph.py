@@ -136,7 +136,7 @@ def build_graph() -> Any:
     steps = [("understand", understand), ("ingest", ingest_missing), ("search", search), ("verify", verify)]
     previous = START
     for name, node in [*steps, ("answer", answer)]:
-        graph.add_node(name, node)  # type: ignore[call-overload]
+        graph.add_node(name, node)
         graph.add_edge(previous, name)
         previous = name
     graph.add_edge(previous, END)

@@ -22,7 +22,7 @@ class VectorIndex:
     def __init__(self, vectors: Vectors) -> None:
         import faiss
 
-        self._index = faiss.IndexFlatIP(vectors.shape[1])
+        self._index: faiss.Index = faiss.IndexFlatIP(vectors.shape[1])
         self._index.add(np.ascontiguousarray(vectors))
         self._fingerprint = fingerprint(vectors)
 
@@ -32,7 +32,9 @@ class VectorIndex:
 
         if not len(allowed):
             return []
-        chosen = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))
+        chosen = faiss.SearchParameters(  # type: ignore[call-arg]
+            sel=faiss.IDSelectorBatch(allowed)
+        )
         scores, rows = self._index.search(query[None].astype(np.float32), min(k, len(allowed)), params=chosen)
         return [(int(row), float(score)) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0]
 

@@ -54,6 +54,11 @@ class VideoMemory:
         """Names of the extractors whose rows are here."""
         return {segment.extractor for segment in self._segments}
 
+    @property
+    def tables_present(self) -> set[str]:
+        """Names of the tables that hold rows."""
+        return {table for segment in self._segments for table in segment.tables}
+
     def segments(self) -> set[str]:
         """Names of the segments (extractor, version, parameters)."""
         return {segment.folder.name for segment in self._segments}
@@ -145,5 +150,12 @@ class VideoMemory:
 
 
 def _hit(fact: dict[str, Any], score: float) -> Hit:
-    names = ("owner_kind", "owner_id", "text", "start_s", "end_s")
-    return Hit(*(fact[name] for name in names), score=score, extractor=fact["extractor"])
+    return Hit(
+        owner_kind=fact["owner_kind"],
+        owner_id=fact["owner_id"],
+        text=fact["text"],
+        start_s=fact["start_s"],
+        end_s=fact["end_s"],
+        score=score,
+        extractor=fact["extractor"],
+    )

@@ -16,7 +16,7 @@ from planners.budget import Budget
 from planners.node import Node
 from planners.selectors import Puct, Selector
 from planners.state import Draft, Environment, Policy, Proposal, State, Task, Verifier
-from planners.trace import Step
+from planners.trace import Step, StepKind
 from tools.base import BudgetExceeded
 
 MAX_DEPTH = 12
@@ -140,8 +140,8 @@ class TreeSearch:
             self._calls.add(proposal.action.key)
             child.observation, child.state = observation, node.state.after(observation)
             told = observation.result.summary if observation.result is not None else observation.error
-            kind = "called" if observation.ok else "failed"
-            self._note(result, child, proposal.action.key, kind=kind, told=told)  # type: ignore[arg-type]
+            kind: StepKind = "called" if observation.ok else "failed"
+            self._note(result, child, proposal.action.key, kind=kind, told=told)
         self._nodes[child.id] = child
         node.children.append(child.id)
         return child
@@ -156,13 +156,15 @@ class TreeSearch:
         result.drafts.append(found)
         self._note(result, child, draft.answer)
 
-    def _note(self, result: SearchResult, child: Node, what: str, *, kind: str = "drafted", told: str = "") -> None:
+    def _note(
+        self, result: SearchResult, child: Node, what: str, *, kind: StepKind = "drafted", told: str = ""
+    ) -> None:
         assert child.parent is not None
         result.trace.append(
             Step(
                 child.id,
                 child.parent,
-                kind,  # type: ignore[arg-type]
+                kind,
                 what,
                 round(self._budget.seconds, 3),
                 child.prior,

@@ -42,13 +42,13 @@ def colour_regions(frame: Frame, colour: str) -> list[Region]:
     import cv2
 
     small = cv2.medianBlur(frame.small, 5)
-    mask = colour_mask(np.asarray(small, dtype=np.uint8), colour).astype(np.uint8)
-    height, width = mask.shape
+    named = colour_mask(np.asarray(small, dtype=np.uint8), colour).astype(np.uint8)
+    height, width = named.shape
     reach = max(3, round(min(height, width) / 60)) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel)
-    hsv = cv2.cvtColor(small, cv2.COLOR_RGB2HSV)
+    closed = cv2.morphologyEx(named, cv2.MORPH_CLOSE, kernel)
+    mask = np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel), dtype=np.uint8)
+    hsv = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2HSV), dtype=np.uint8)
     found = []
     for part in _separate(mask):
         share = float(part.mean())

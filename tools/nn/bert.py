@@ -1,7 +1,7 @@
 """BERT encoder (Devlin et al., arXiv 1810.04805): post-norm transformer over word pieces, last hidden states out.
 
-Parameter names follow the Hugging Face layout of `BertModel`, so its safetensors load strictly and unchanged. Pooler
-and dropout are left out: sentence embedding needs neither.
+Weights come in the Hugging Face layout of `BertModel` (safetensors) and load strictly. Pooler and dropout are left out:
+sentence embedding needs neither.
 """
 
 from __future__ import annotations
@@ -32,30 +32,86 @@ MINILM_L6 = Config()
 TINY = Config(hidden=32, layers=2, heads=4, ffn=64, vocabulary=100, positions=32)
 
 
+class _Heads(nn.Module):
+    """The three projections of multi-head attention."""
+
+    def __init__(self, d: int) -> None:
+        super().__init__()
+        self.query, self.key, self.value = nn.Linear(d, d), nn.Linear(d, d), nn.Linear(d, d)
+
+
+class _Out(nn.Module):
+    """Projection, residual and LayerNorm."""
+
+    def __init__(self, d_in: int, d: int, eps: float) -> None:
+        super().__init__()
+        self.dense, self.LayerNorm = nn.Linear(d_in, d), nn.LayerNorm(d, eps)
+
+    def forward(self, x: Tensor, residual: Tensor) -> Tensor:
+        out: Tensor = self.LayerNorm(residual + self.dense(x))
+        return out
+
+
+class _Attention(nn.Module):
+    """Self-attention with its output; `self` is upstream's name of the projections."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.projections = _Heads(config.hidden)
+        self.output = _Out(config.hidden, config.hidden, config.eps)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        p = self.projections
+        q, k, v = (part(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (p.query, p.key, p.value))
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
+        out: Tensor = self.output(mixed, x)
+        return out
+
+
+class _Up(nn.Module):
+    """The widening half of the feed-forward."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.hidden, config.ffn)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.gelu(self.dense(x))
+
+
 class _Layer(nn.Module):
     """Self-attention and feed-forward, each followed by residual and LayerNorm."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        d = config.hidden
-        self.heads = config.heads
-        self.attention = nn.ModuleDict(
-            {
-                "self": nn.ModuleDict({name: nn.Linear(d, d) for name in ("query", "key", "value")}),
-                "output": nn.ModuleDict({"dense": nn.Linear(d, d), "LayerNorm": nn.LayerNorm(d, config.eps)}),
-            }
-        )
-        self.intermediate = nn.ModuleDict({"dense": nn.Linear(d, config.ffn)})
-        self.output = nn.ModuleDict({"dense": nn.Linear(config.ffn, d), "LayerNorm": nn.LayerNorm(d, config.eps)})
+        self.attention = _Attention(config)
+        self.intermediate = _Up(config)
+        self.output = _Out(config.ffn, config.hidden, config.eps)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x [B, L, D]; mask bool [B, 1, 1, L], true where a token may be looked at."""
-        heads = self.attention["self"]
-        q, k, v = (heads[name](x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for name in ("query", "key", "value"))
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
-        output = self.attention["output"]
-        x = output["LayerNorm"](x + output["dense"](mixed))
-        return self.output["LayerNorm"](x + self.output["dense"](F.gelu(self.intermediate["dense"](x))))  # type: ignore[no-any-return]
+        x = self.attention(x, mask)
+        out: Tensor = self.output(self.intermediate(x), x)
+        return out
+
+
+class _Embeddings(nn.Module):
+    """Word, position and segment (always the first) embeddings, summed and normed."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        d = config.hidden
+        self.word_embeddings = nn.Embedding(config.vocabulary, d)
+        self.position_embeddings = nn.Embedding(config.positions, d)
+        self.token_type_embeddings = nn.Embedding(2, d)
+        self.LayerNorm = nn.LayerNorm(d, config.eps)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        positions = torch.arange(ids.shape[1], device=ids.device)
+        x = self.word_embeddings(ids) + self.position_embeddings(positions) + self.token_type_embeddings.weight[0]
+        out: Tensor = self.LayerNorm(x)
+        return out
 
 
 class BertEncoder(nn.Module):
@@ -63,25 +119,14 @@ class BertEncoder(nn.Module):
 
     def __init__(self, config: Config = MINILM_L6) -> None:
         super().__init__()
-        d = config.hidden
-        self.embeddings = nn.ModuleDict(
-            {
-                "word_embeddings": nn.Embedding(config.vocabulary, d),
-                "position_embeddings": nn.Embedding(config.positions, d),
-                "token_type_embeddings": nn.Embedding(2, d),
-                "LayerNorm": nn.LayerNorm(d, config.eps),
-            }
-        )
-        self.encoder = nn.ModuleDict({"layer": nn.ModuleList(_Layer(config) for _ in range(config.layers))})
+        self.embeddings = _Embeddings(config)
+        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
 
     def forward(self, ids: Tensor, present: Tensor) -> Tensor:
         """ids int64 [B, L], present bool [B, L] (false = padding); gives hidden states [B, L, D]."""
-        parts = self.embeddings
-        positions = torch.arange(ids.shape[1], device=ids.device)
-        x = parts["word_embeddings"](ids) + parts["position_embeddings"](positions)
-        x = parts["LayerNorm"](x + parts["token_type_embeddings"].weight[0])
+        x: Tensor = self.embeddings(ids)
         mask = present[:, None, None, :]
-        for layer in self.encoder["layer"]:
+        for layer in self.layers:
             x = layer(x, mask)
         return x
 
@@ -92,9 +137,14 @@ class BertEncoder(nn.Module):
 
         weights = load_file(folder / "model.safetensors")
         # Left out on purpose: the pooler, and the constant 0, 1, 2, ... that old versions stored.
-        weights = {name: w for name, w in weights.items() if not name.startswith("pooler.")}
+        weights = {_ours(name): w for name, w in weights.items() if not name.startswith("pooler.")}
         weights.pop("embeddings.position_ids", None)
         with torch.device("meta"):
             model = cls(config)
         model.load_state_dict(weights, strict=True, assign=True)
         return model.eval()
+
+
+def _ours(name: str) -> str:
+    """Our name of an upstream parameter."""
+    return name.replace("encoder.layer.", "layers.").replace(".attention.self.", ".attention.projections.")

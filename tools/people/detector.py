@@ -42,14 +42,17 @@ class PeopleDetector:
         import cv2
 
         names = ("haarcascade_frontalface_alt2.xml", "haarcascade_profileface.xml")
-        return [cv2.CascadeClassifier(cv2.data.haarcascades + name) for name in names]
+        return [
+            cv2.CascadeClassifier(cv2.data.haarcascades + name)  # type: ignore[attr-defined]
+            for name in names
+        ]
 
     @cached_property
     def _bodies(self) -> Any:
         import cv2
 
         hog = cv2.HOGDescriptor()
-        hog.setSVMDetector(cv2.HOGDescriptor.getDefaultPeopleDetector())
+        hog.setSVMDetector(np.asarray(cv2.HOGDescriptor.getDefaultPeopleDetector()))
         return hog
 
     def detect(self, frame: Frame, *, bodies: bool = True) -> list[Detection]:

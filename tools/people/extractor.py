@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tools.extractor import Extractor, Tables
+from tools.extractor import Extractor, Row, Tables
 from tools.media.frame import Frame
 from tools.media.probe import MediaInfo
 from tools.people.detector import Detection, PeopleDetector
@@ -43,7 +43,8 @@ class PeopleExtractor(Extractor):
         self._tracker.add(frame.t_s, faces + bodies)
 
     def finish(self) -> Tables:
-        entities, observations = [], []
+        entities: list[Row] = []
+        observations: list[Row] = []
         for track in self._tracker.finish():
             samples = round((track.times[-1] - track.times[0]) * self.sample_hz) + 1
             if not track.believed(samples):

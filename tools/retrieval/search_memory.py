@@ -48,7 +48,7 @@ class SearchMemory(Tool):
                 video=memory.video.video_id,
                 start_s=hit.start_s,
                 end_s=max(hit.start_s, hit.end_s),
-                text=Perceived(text=hit.text, source=PERCEIVED[hit.owner_kind])  # type: ignore[arg-type]
+                text=Perceived(text=hit.text, source=PERCEIVED[hit.owner_kind])
                 if hit.owner_kind in PERCEIVED
                 else None,
                 note="" if hit.owner_kind in PERCEIVED else hit.text,

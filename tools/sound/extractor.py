@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tools.extractor import Extractor, Tables
+from tools.extractor import Extractor, Row, Tables
 from tools.media.sound import SAMPLE_RATE_HZ, AudioChunk
 
 WINDOW, HOP = 512, 256
@@ -72,7 +72,7 @@ class SoundExtractor(Extractor):
             *_speech(features),
         ]
         step_s, zero_s = HOP / SAMPLE_RATE_HZ, self._start_s or 0.0
-        rows = []
+        rows: list[Row] = []
         for first, last, kind, text, confidence in sorted(found, key=lambda item: (item[0], item[2])):
             rows.append(
                 {

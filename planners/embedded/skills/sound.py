@@ -49,8 +49,8 @@ class HasSound(OneCall):
         else:
             truth, confidence = result.has_track and (result.has_sound or question.matches(r"track\b")), 0.97
         option = by_truth(question.options, truth)
-        status = "answered" if confidence >= 0.6 else "uncertain"
-        return Draft(status, result.summary, truth, option, confidence, evidence)
+        draft = Draft("answered", result.summary, truth, option, confidence, evidence)
+        return draft if confidence >= 0.6 else uncertain(draft)
 
 
 class WhatIsSaid(OneCall):
