@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from tools.extractor import Extractor, Row, Tables
@@ -51,7 +52,8 @@ class ObjectExtractor(Extractor):
     """Entities of category 'moving object' and their observations.
 
     `attributes` of an entity: direction, direction_confidence, displacement_px [dx, dy] and way_px (source pixels,
-    camera motion removed), speed_px_s, approach, approach_confidence, scale_change (last size / first), size_share,
+    camera motion removed), speed_px_s, approach, approach_confidence, scale_change (last size / first),
+    scale_agreement (how well that is supported, 0..1), size_share,
     salience, n_obs, shot (counted from 0 by this extractor's own cuts). Velocities of observations are in source pixels
     a second, camera motion removed. Memory: the rows, and the tracks of the shot at hand.
     """
@@ -120,7 +122,8 @@ class ObjectExtractor(Extractor):
             "speed_px_s": round(summary.speed * side_px, 1),
             "approach": approach,
             "approach_confidence": round(approach_confidence, 3),
-            "scale_change": round(2.718281828459045**summary.growth, 3),
+            "scale_change": round(math.exp(summary.growth), 3),
+            "scale_agreement": round(summary.growth_agreement, 3),
             "size_share": round(summary.size, 5),
             "salience": round(summary.salience, 5),
             "n_obs": summary.num_seen,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from tools.tracking.tracks import Track
 
@@ -34,7 +35,7 @@ class TrackSummary:
     growth: float
     """Log of the size ratio, last to first."""
     growth_agreement: float
-    """0..1: do the boxes and the flow inside them tell the same growth?"""
+    """How well the growth is supported, 0..1; see `_growth`."""
     size: float
     """Median area as a share of the picture."""
     num_seen: int
@@ -46,9 +47,13 @@ class TrackSummary:
 
     @property
     def salience(self) -> float:
-        """How much a viewer would call it the thing that moves: large, far and long."""
-        went = float(np.hypot(self.dx, self.dy)) + 0.25 * self.way + 0.2 * abs(self.growth) * np.sqrt(self.size)
-        return float(np.sqrt(self.size) * went)
+        return salience_of(self.size, (self.dx, self.dy), self.way, self.growth)
+
+
+def salience_of(size: float, net: tuple[float, float], way: float, growth: float) -> float:
+    """How much a viewer would call it the thing that moves: large, far and long. Any unit, for comparison only."""
+    went = float(np.hypot(*net)) + 0.25 * way + 0.2 * abs(growth) * np.sqrt(size)
+    return float(np.sqrt(size) * went)
 
 
 def summarise(track: Track, width: int, height: int) -> TrackSummary:
@@ -56,28 +61,42 @@ def summarise(track: Track, width: int, height: int) -> TrackSummary:
     side = float(max(width, height))
     shifts = np.array([seen.shift for seen in track.seen]) / side
     net = shifts.sum(axis=0)
-    by_box, by_flow = _growth_of_boxes(track), float(sum(seen.growth for seen in track.seen))
-    total = abs(by_box) + abs(by_flow)
+    growth, agreement = _growth(track)
     return TrackSummary(
         first_s=track.seen[0].t_s - track.seen[0].dt_s,
         last_s=track.seen[-1].t_s,
         dx=float(net[0]),
         dy=float(net[1]),
         way=float(np.hypot(shifts[:, 0], shifts[:, 1]).sum()),
-        growth=(by_box + by_flow) / 2,
-        growth_agreement=abs(by_box + by_flow) / total if total > 1e-6 else 0.0,
+        growth=growth,
+        growth_agreement=agreement,
         size=float(np.median([seen.area for seen in track.seen])) / (width * height),
         num_seen=len(track.seen),
     )
 
 
-def _growth_of_boxes(track: Track) -> float:
-    """Log of the ratio of the boxes' sides, last third to first third, without the camera's zoom between them."""
-    third = max(1, len(track.seen) // 3)
-    sides = np.array([0.5 * np.log(max(seen.box.area, 1.0)) for seen in track.seen])
+def _growth(track: Track) -> tuple[float, float]:
+    """Log of the size ratio, last to first, without the camera's zoom, and how well it is supported (0..1).
+
+    The boxes give the size of the change, by a straight line through the log of their sides; the more of the variance
+    it explains, the better. Flow that diverges the other way halves the support.
+    """
+    sides = 0.5 * np.log([max(seen.box.area, 1.0) for seen in track.seen])
     zoom = np.cumsum([seen.zoom for seen in track.seen])
-    sides = sides - zoom
-    return float(np.median(sides[-third:]) - np.median(sides[:third])) if len(sides) > 1 else 0.0
+    change, explained = line_change(sides - zoom, np.array([seen.t_s for seen in track.seen]))
+    by_flow = float(sum(seen.growth for seen in track.seen))
+    contradicted = change * by_flow < 0 and abs(by_flow) > LEAST_GROWTH / 3
+    return change, explained * (0.5 if contradicted else 1.0)
+
+
+def line_change(values: npt.NDArray[np.float64], times: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Change of the values over all the time by a straight line, and the share of their variance that it explains."""
+    spread = float(np.var(values)) if len(values) else 0.0
+    if len(values) < 3 or spread < 1e-9 or np.ptp(times) <= 0:
+        return 0.0, 0.0
+    middle = times - times.mean()
+    slope = float((middle * values).sum() / (middle * middle).sum())
+    return slope * float(np.ptp(times)), min(1.0, slope * slope * float(np.var(times)) / spread)
 
 
 def direction_of(dx: float, dy: float, way: float) -> tuple[Direction, float]:
