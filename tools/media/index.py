@@ -47,7 +47,7 @@ class PacketIndex:
 
         stamps: list[int] = []
         keys: list[int] = []
-        length, newest, first_s, last_s = 0, -(2**62), math.inf, 0.0
+        length, newest, first_s, last_s = 0, -(2**62), 0.0, 0.0
         try:
             for packet in container.demux():
                 pts = packet.pts if packet.pts is not None else packet.dts
@@ -70,7 +70,9 @@ class PacketIndex:
         if not stamps:
             raise MediaError(f"{path}: holds no pictures; it may be cut off, record or copy it again")
         time_base = stream.time_base or Fraction(1, 1000)
-        return cls(_sorted(stamps), _sorted(keys), length, time_base, max(0.0, last_s - first_s))
+        # In MPEG program streams not every picture has a stamp, and those guessed after a seek are wrong: no key there.
+        seekable = container.format.name != "mpeg"
+        return cls(_sorted(stamps), _sorted(keys if seekable else []), length, time_base, last_s - first_s)
 
     def begin_at(self, pts: int) -> None:
         """Set the stamp of the first picture that is really presented: the zero of all times."""

@@ -6,6 +6,7 @@ import math
 import random
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,17 +27,17 @@ from tools.media.reader import VideoReader
 
 COUNT = 120
 CFR = [index / 25 for index in range(COUNT)]
-VFR = list(np.cumsum([0.0] + [random.Random(3).choice((0.02, 0.04, 0.1, 0.3)) for _ in range(COUNT - 1)]))
+VFR = [0.0, *np.cumsum(np.random.default_rng(3).choice((0.02, 0.04, 0.1, 0.3), COUNT - 1)).tolist()]
 GAP = [t if t < 2.0 else t + 3.0 for t in CFR]
 LATE = [t + 1.5 for t in CFR]
-EARLY = [t - 0.4 for t in CFR]
 
-TIMINGS = {
+HEVC = {"preset": "ultrafast", "x265-params": "log-level=none:keyint=12"}
+
+TIMINGS: dict[str, tuple[list[float], dict[str, Any]]] = {
     "cfr.mp4": (CFR, {}),
     "vfr.mp4": (VFR, {}),
     "gap.mp4": (GAP, {}),
     "late.mp4": (LATE, {}),
-    "early.mp4": (EARLY, {}),
     "vfr.mkv": (VFR, {}),
     "late.mkv": (LATE, {}),
     "gap.ts": (GAP, {}),
@@ -49,11 +50,11 @@ TIMINGS = {
     ),
     "hevc.mp4": (
         VFR,
-        {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none:keyint=12"}},
+        {"codec": "libx265", "options": HEVC},
     ),
     "hevc.ts": (
         GAP,
-        {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none:keyint=12"}},
+        {"codec": "libx265", "options": HEVC},
     ),
     "one-key.mp4": (GAP, {"options": {"preset": "ultrafast", "g": "1000", "bf": "2"}}),
     "cfr.mpg": (CFR, {"codec": "mpeg2video", "options": {"g": "12", "bf": "2", "b": "3000000"}}),
@@ -131,6 +132,14 @@ def test_any_time_has_a_frame(cfr: Path, t_s: float) -> None:
     assert read_stamp(frame.rgb) == min(COUNT - 1, max(0, math.floor(t_s * 25 + 1e-6)))
 
 
+def test_pictures_before_zero_are_cut_off_by_the_container(tmp_path: Path) -> None:
+    """MP4 writes stamps below zero as an edit list that begins later: the first presented frame is the eleventh."""
+    reader = VideoReader(render(tmp_path / "early.mp4", stamped_pictures(COUNT), times_s=[t - 0.4 for t in CFR]))
+    frames = [(frame.index, read_stamp(frame.rgb), round(frame.t_s, 6)) for frame in reader.frames()]
+    assert frames == [(index, index + 10, index / 25) for index in range(COUNT - 10)]
+    assert read_stamp(reader.frame_at(2.0).rgb) == 60
+
+
 def test_iterators_do_not_disturb_each_other(cfr: Path) -> None:
     reader = VideoReader(cfr)
     pairs = zip(reader.frames(), reader.frames(start_s=2.0), strict=False)
@@ -196,7 +205,7 @@ def test_a_phone_held_upright(tmp_path: Path) -> None:
     header = data.index(b"tkhd")
     place = data.index(plain, header)
     path.write_bytes(data[:place] + turned + data[place + len(plain) :])
-    assert quarters(next(VideoReader(path).frames()).rgb) == "blue red white green".split()
+    assert quarters(next(VideoReader(path).frames()).rgb) == ["blue", "red", "white", "green"]
 
 
 @pytest.mark.parametrize(
