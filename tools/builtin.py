@@ -26,6 +26,9 @@ from tools.text.extractor import TextExtractor
 from tools.text.tool import FindText
 from tools.tracking.camera import CameraExtractor
 from tools.tracking.camera_tool import CameraMotion
+from tools.tracking.motion_tool import TrackMotion
+from tools.tracking.objects import ObjectExtractor
+from tools.tracking.objects_tool import ListObjects
 from tools.understanding.frames import LookAtFrames
 from tools.understanding.info import VideoInfo
 from tools.understanding.summary import Summarise
@@ -35,6 +38,8 @@ TOOLS: tuple[type[Tool], ...] = (
     VideoInfo,
     ListShots,
     CameraMotion,
+    ListObjects,
+    TrackMotion,
     FindText,
     FindSpeech,
     DescribeSound,
@@ -55,6 +60,7 @@ def extractors(models: Path | None) -> list[Callable[[], Extractor]]:
     return [
         ShotExtractor,
         CameraExtractor,
+        ObjectExtractor,
         TextExtractor,
         PeopleExtractor,
         ColourExtractor,
