@@ -21,7 +21,6 @@ from tools.media.reader import VideoReader
 from tools.media.sample import render_sample
 from tools.media.writer import VideoWriter
 
-
 MEASURES = """
 import sys
 from evals.bench.process import measure
