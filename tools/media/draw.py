@@ -25,16 +25,23 @@ def draw_evidence(rgb: Picture, box: Box | None, label: str, t_s: float) -> Pict
         first, second = (round(box.x1), round(box.y1)), (round(box.x2), round(box.y2))
         cv2.rectangle(picture, first, second, (0, 0, 0), thick + 2)
         cv2.rectangle(picture, first, second, ACCENT, thick)
-    text = f"{t_s:.2f} s  {label}".encode("ascii", "replace").decode()
-    scale = 0.5 * unit
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    while text and cv2.getTextSize(text, font, scale, thick)[0][0] > width - 12 and len(text) > 12:
-        text = text[:-4] + "..." if not text.endswith("...") else text[:-5] + "..."
-    (_, tall), below = cv2.getTextSize(text, font, scale, thick)
-    bar = picture[height - tall - below - round(10 * unit) :]
-    bar[:] = (bar * 0.35).astype(np.uint8)
-    cv2.putText(picture, text, (6, height - below - round(4 * unit)), font, scale, (255, 255, 255), thick, cv2.LINE_AA)
+    _bar(picture, f"{t_s:.2f} s  {label}".encode("ascii", "replace").decode(), unit)
     return picture
+
+
+def _bar(picture: Picture, text: str, unit: float) -> None:
+    """Darken the lowest rows and write the text there, cut to the width."""
+    import cv2
+
+    height, width = picture.shape[:2]
+    font, scale, thick, margin = cv2.FONT_HERSHEY_SIMPLEX, 0.5 * unit, max(1, round(unit)), round(6 * unit)
+    (long, tall), below = cv2.getTextSize(text, font, scale, thick)
+    if long > width - 2 * margin:
+        text = text[: max(1, int(len(text) * (width - 2 * margin) / long) - 3)] + "..."
+    bar = picture[max(0, height - tall - below - 2 * margin) :]
+    bar[:] = (bar * 0.35).astype(np.uint8)
+    place = margin, height - below - margin
+    cv2.putText(picture, text, place, font, scale, (255, 255, 255), thick, cv2.LINE_AA)
 
 
 def save_picture(path: Path, rgb: Picture) -> Path:
