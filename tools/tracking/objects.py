@@ -10,7 +10,7 @@ from tools.extractor import Extractor, Row, Tables
 from tools.media.frame import Frame
 from tools.tracking.global_motion import motion_between
 from tools.tracking.regions import RegionFinder
-from tools.tracking.summary import TrackSummary, approach_of, direction_of, summarise
+from tools.tracking.summary import LEAST_GROWTH, TrackSummary, approach_of, direction_of, summarise
 from tools.tracking.tracks import Track, Tracker
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SAMPLE_HZ = 8.0
 CATEGORY = "moving object"
 LEAST_SEEN = 4
 LEAST_WAY = 0.03
-"""Least way covered, as a share of the longest side; shorter tracks are flicker."""
+"""Least way covered, as a share of the longest side; what goes less far and does not grow is flicker."""
 PER_SHOT = 12
 """Most tracks of a shot per LONG_SHOT_S of it: the most salient are kept."""
 LONG_SHOT_S = 30.0
@@ -95,7 +95,8 @@ class ObjectExtractor(Extractor):
     def _keep(self, tracks: list[Track]) -> None:
         for track in tracks:
             summary = summarise(track, *self._size)
-            if summary.num_seen >= LEAST_SEEN and summary.way >= LEAST_WAY:
+            grows = abs(summary.growth) * summary.growth_agreement >= LEAST_GROWTH
+            if summary.num_seen >= LEAST_SEEN and (summary.way >= LEAST_WAY or grows):
                 self._kept.append((summary, track))
 
     def _flush(self) -> None:

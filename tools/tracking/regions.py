@@ -34,7 +34,8 @@ class Region:
     box: Box
     area: float
     shift: tuple[float, float]
-    """Mean residual shift since the earlier frame (camera removed)."""
+    """Residual shift since the earlier frame (camera removed): the mean of its faster half, because the smoothness of
+    the flow pulls pixels near the rim towards the background."""
     growth: float
     """Log of the size change since the earlier frame, camera zoom removed (divergence of the residual flow)."""
     look: npt.NDArray[np.float32]
@@ -56,7 +57,7 @@ class RegionFinder:
         if motion.cut:
             return []
         if self._engine is None:
-            self._engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+            self._engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         height, width = later.gray.shape
         warped = cv2.warpAffine(earlier.gray, motion.matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
         # From the later picture back to the compensated earlier one, so that flow lies where the thing is now.
@@ -108,12 +109,13 @@ def _region(
     dx, dy = columns - columns.mean(), rows - rows.mean()
     # Least squares of shift = mean + growth * (place - centre); exact for a thing that is scaled about its centre.
     growth = float((dx * (u - u.mean()) + dy * (v - v.mean())).sum() / max(1e-6, float((dx * dx + dy * dy).sum())))
+    faster = np.hypot(u, v) >= np.median(np.hypot(u, v))
     pixels = frame.small[y : y + h, x : x + w][moved]
     step = max(1, len(pixels) // COLOUR_PIXELS)
     return Region(
         box=box,
         area=float(area),
-        shift=(float(u.mean()), float(v.mean())),
+        shift=(float(u[faster].mean()), float(v[faster].mean())),
         growth=float(np.log1p(np.clip(growth, -0.5, 1.0))),
         look=pixels.mean(axis=0).astype(np.float32),
         pixels=pixels[::step],

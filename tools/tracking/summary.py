@@ -19,6 +19,8 @@ LEAST_STEADY = 0.25
 """Least share of the net shift in the way covered: less is to and fro."""
 LEAST_GROWTH = 0.15
 """Log of the size ratio that counts as closer or away."""
+EXPANSION_SHARE = 0.25
+"""Growth summed over the flow, as a share of that of the boxes, from which the two agree (flow is smoothed)."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,16 @@ def _growth(track: Track) -> tuple[float, float]:
     """Log of the size ratio, last to first, without the camera's zoom, and how well it is supported (0..1).
 
     The boxes give the size of the change, by a straight line through the log of their sides; the more of the variance
-    it explains, the better. Flow that diverges the other way halves the support.
+    it explains, the better. The box of a thing that slows down or is covered shrinks too, so the flow inside must
+    expand or contract likewise for full support.
     """
     sides = 0.5 * np.log([max(seen.box.area, 1.0) for seen in track.seen])
     zoom = np.cumsum([seen.zoom for seen in track.seen])
     change, explained = line_change(sides - zoom, np.array([seen.t_s for seen in track.seen]))
     by_flow = float(sum(seen.growth for seen in track.seen))
-    contradicted = change * by_flow < 0 and abs(by_flow) > LEAST_GROWTH / 3
-    return change, explained * (0.5 if contradicted else 1.0)
+    if abs(change) < 1e-6:
+        return change, 0.0
+    return change, explained * float(np.clip(by_flow / (EXPANSION_SHARE * change), 0.1, 1.0))
 
 
 def line_change(values: npt.NDArray[np.float64], times: npt.NDArray[np.float64]) -> tuple[float, float]:
