@@ -6,15 +6,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from memory.facts import Hit as Hit
     from memory.library import Library as Library
     from memory.library import VideoRecord as VideoRecord
-    from memory.video_memory import Hit as Hit
     from memory.video_memory import VideoMemory as VideoMemory
 
 _HOMES = {
     "Library": "memory.library",
     "VideoRecord": "memory.library",
-    "Hit": "memory.video_memory",
+    "Hit": "memory.facts",
     "VideoMemory": "memory.video_memory",
 }
 __all__ = ["Hit", "Library", "VideoMemory", "VideoRecord"]

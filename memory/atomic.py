@@ -16,6 +16,9 @@ def temporary_name(final: Path) -> Path:
 
 
 def sync_folder(folder: Path) -> None:
+    """Make renames and new names in a folder survive a power cut."""
+    if os.name == "nt":
+        return  # Windows opens no folders; its file system journals names
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -24,13 +27,17 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, sync it, rename it into place."""
+    """Write a file under a temporary name, sync it, rename it into place. Raises OSError, and leaves nothing then."""
     temporary = temporary_name(path)
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 
@@ -49,6 +56,16 @@ def publish_folder(temporary: Path, final: Path) -> bool:
         return False
     sync_folder(final.parent)
     return True
+
+
+def remove_folder(folder: Path) -> None:
+    """Take a folder out of sight in one step, then delete it; one that is gone already is fine."""
+    hidden = temporary_name(folder)
+    try:
+        folder.rename(hidden)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def remove_abandoned(folder: Path) -> None:

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 K1, B = 1.2, 0.75
 
 
 def tokens(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9]+", text.lower())
+    """Words and numbers, case folded, in any script that separates words."""
+    return re.findall(r"[^\W_]+", text.casefold())
 
 
-def bm25(query: str, texts: Sequence[str]) -> list[float]:
-    """A score for each text; 0 where no word of the query occurs."""
-    documents = [tokens(text) for text in texts]
-    counts = [Counter(document) for document in documents]
-    average = sum(map(len, documents)) / max(1, len(documents)) or 1.0
-    scores = [0.0] * len(documents)
-    for word in dict.fromkeys(tokens(query)):
-        holding = sum(word in count for count in counts)
-        if not holding:
-            continue
-        rarity = math.log(1 + (len(documents) - holding + 0.5) / (holding + 0.5))
-        for number, count in enumerate(counts):
-            times = count[word]
-            length = K1 * (1 - B + B * len(documents[number]) / average)
-            scores[number] += rarity * times * (K1 + 1) / (times + length)
-    return scores
+class KeywordIndex:
+    """Inverted lists over texts, numbered in the order given."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        documents = [tokens(text) for text in texts]
+        self._lengths = [len(document) for document in documents]
+        self._average = sum(self._lengths) / max(1, len(documents)) or 1.0
+        self._postings: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for number, document in enumerate(documents):
+            for word, times in Counter(document).items():
+                self._postings[word].append((number, times))
+
+    def scores(self, query: str) -> dict[int, float]:
+        """Scores (> 0) of the texts that hold a word of the query."""
+        found: dict[int, float] = defaultdict(float)
+        for word in dict.fromkeys(tokens(query)):
+            postings = self._postings.get(word, [])
+            rarity = math.log(1 + (len(self._lengths) - len(postings) + 0.5) / (len(postings) + 0.5))
+            for number, times in postings:
+                length = K1 * (1 - B + B * self._lengths[number] / self._average)
+                found[number] += rarity * times * (K1 + 1) / (times + length)
+        return dict(found)

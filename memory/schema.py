@@ -77,4 +77,18 @@ TABLES: dict[str, pa.Schema] = {
     ),
 }
 
+VIDEO = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("title", pa.string()),
+        ("duration_s", pa.float64()),
+        ("fps", pa.float64()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("num_frames", pa.int64()),
+        ("has_audio", pa.bool_()),
+    ]
+)
+"""The table `video`: one row, made from the library's record; no extractor writes it."""
+
 EVENT_KINDS = ("text", "speech", "sound", "camera", "colour", "caption", "action")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from memory.index import VectorIndex
-from memory.keywords import bm25
-from memory.schema import TABLES
-from memory.segments import Segment, problems
+from memory.facts import FactIndex, Hit
+from memory.query import Rows, SqlSandbox
+from memory.schema import TABLES, VIDEO
+from memory.segments import JSON_COLUMNS, Snapshot
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,93 +24,115 @@ if TYPE_CHECKING:
 
     from memory.library import VideoRecord
 
-RANK_CONSTANT = 60
-"""Of reciprocal-rank fusion (Cormack et al. 2009)."""
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A fact that a search found."""
-
-    owner_kind: str
-    owner_id: str
-    text: str
-    start_s: float
-    end_s: float
-    score: float
-    """Cosine similarity of the fact's text to the query, -1..1."""
-    extractor: str
+PROVENANCE = ("video_id", "extractor")
+"""Columns that every row of TABLES has besides its own."""
 
 
 class VideoMemory:
-    """Read-only view of a video's segments as they were when it was opened; damaged segments are left out."""
+    """A video's segments as they were when it was opened; damaged ones are left out and named in `damaged`.
 
-    def __init__(self, video: VideoRecord, segments: Sequence[Segment], folder: Path) -> None:
+    Threads may use one instance together.
+    """
+
+    def __init__(self, video: VideoRecord, snapshot: Snapshot, folder: Path) -> None:
         self.video = video
-        self.damaged = [line for segment in segments for line in problems(segment)]
-        self._segments = [segment for segment in segments if not problems(segment)]
+        self.damaged = tuple(snapshot.damaged)
+        self._snapshot = snapshot
         self._folder = folder
-        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._lock = threading.RLock()
+        self._facts: dict[str, FactIndex] = {}
 
     def extractors(self) -> set[str]:
-        """Names of the extractors whose rows are here."""
-        return {segment.extractor for segment in self._segments}
-
-    @property
-    def tables_present(self) -> set[str]:
-        """Names of the tables that hold rows."""
-        return {table for segment in self._segments for table in segment.tables}
+        """Names of the extractors whose rows are here (also of those that found nothing)."""
+        return set(self._snapshot.segments)
 
     def segments(self) -> set[str]:
         """Names of the segments (extractor, version, parameters)."""
-        return {segment.folder.name for segment in self._segments}
+        return {segment.folder.name for segment in self._snapshot.segments.values()}
+
+    @property
+    def tables_present(self) -> set[str]:
+        """Names of the tables that have rows."""
+        return {table for files in self._snapshot.files.values() for table in files}
 
     def arrow(self, table: str) -> pa.Table:
-        """All rows of a table, with the columns video_id and extractor."""
+        """All rows of a table, with the columns video_id and extractor. Raises KeyError for an unknown table."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        if table == "video":
+            return self._video_table()
+        if table not in TABLES:
+            raise KeyError(f"there is no table {table!r}; known: video, {', '.join(TABLES)}")
         schema = TABLES[table]
-        for name in ("video_id", "extractor"):
+        for name in PROVENANCE:
             schema = schema.append(pa.field(name, pa.string()))
         parts = []
-        for segment in self._segments:
-            if table in segment.tables:
-                part = pq.read_table(segment.folder / str(segment.tables[table]["file"]))
-                for name, value in (("video_id", self.video.video_id), ("extractor", segment.extractor)):
-                    part = part.append_column(name, pa.array([value] * len(part), pa.string()))
-                parts.append(part)
-        return pa.concat_tables(parts).cast(schema) if parts else schema.empty_table()
+        for extractor, files in sorted(self._snapshot.files.items()):
+            if table in files:
+                part = pq.read_table(pa.BufferReader(files[table]))
+                for name, value in zip(PROVENANCE, (self.video.video_id, extractor), strict=True):
+                    part = part.append_column(name, pa.repeat(value, len(part)))
+                parts.append(part.select(schema.names).cast(schema))
+        return pa.concat_tables(parts) if parts else schema.empty_table()
 
-    @property
+    def _video_table(self) -> pa.Table:
+        import pyarrow as pa
+
+        media = self.video.media
+        row = {name: media.get(name) for name in VIDEO.names}
+        row |= {"video_id": self.video.video_id, "title": self.video.title}
+        row["fps"] = float(Fraction(str(media["fps"]))) if media.get("fps") else None
+        return pa.Table.from_pylist([row], schema=VIDEO)
+
+    @cached_property
+    def _tables(self) -> dict[str, pa.Table]:
+        return {table: self.arrow(table) for table in ("video", *TABLES)}
+
+    @cached_property
     def _database(self) -> duckdb.DuckDBPyConnection:
-        if self._connection is None:
-            import duckdb
+        import duckdb
 
-            self._connection = duckdb.connect(":memory:", config={"threads": 1})
-            for table in TABLES:
-                rows = self.arrow(table)
-                self._connection.register("incoming", rows)
-                self._connection.execute(f"CREATE TABLE {table} AS SELECT * FROM incoming")
-                self._connection.unregister("incoming")
-        return self._connection
+        database = duckdb.connect(":memory:", config={"threads": 1})
+        for table, rows in self._tables.items():
+            database.register("incoming", rows)
+            database.execute(f"CREATE TABLE {table} AS SELECT * FROM incoming")
+            database.unregister("incoming")
+        return database
+
+    @cached_property
+    def _sandbox(self) -> SqlSandbox:
+        # Vectors say nothing to a reader, and the texts that they stand for are in the other tables.
+        return SqlSandbox({table: rows for table, rows in self._tables.items() if table != "embedding"})
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Run trusted SQL; rows as dicts, JSON columns (`attributes`) parsed."""
-        result = self._database.execute(query, list(parameters))
+        """Run trusted SQL; rows as dicts, JSON columns (`attributes`) parsed. Raises duckdb.Error."""
+        with self._lock:
+            cursor = self._database.cursor()
+        result = cursor.execute(query, list(parameters))
         names = [column[0] for column in result.description]
         rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-        for row in rows:
-            if "attributes" in row:
-                row["attributes"] = json.loads(row["attributes"]) if row["attributes"] else {}
+        for name in set(JSON_COLUMNS).intersection(names):
+            for row in rows:
+                if row[name] is None or isinstance(row[name], str):
+                    row[name] = json.loads(row[name]) if row[name] else {}
         return rows
+
+    def untrusted_sql(self, query: str, *, max_rows: int = 1000, timeout_s: float = 5.0) -> Rows:
+        """Run a SELECT that a language model wrote, on a copy in a process of its own that stays warm.
+
+        Raises memory.query.SqlRefused, SqlFailed, SqlTimeout.
+        """
+        with self._lock:
+            sandbox = self._sandbox
+        return sandbox.query(query, max_rows=max_rows, timeout_s=timeout_s)
 
     def rows(
         self, table: str, where: str = "", parameters: Sequence[Any] = (), order_by: str = ""
     ) -> list[dict[str, Any]]:
-        """Rows of a table; `where` and `order_by` are trusted SQL fragments."""
-        if table not in TABLES:
-            raise KeyError(f"there is no table {table!r}; known: {', '.join(TABLES)}")
+        """Rows of a table; `where` and `order_by` are trusted SQL fragments. Raises KeyError for an unknown table."""
+        if table != "video" and table not in TABLES:
+            raise KeyError(f"there is no table {table!r}; known: video, {', '.join(TABLES)}")
         condition = f" WHERE {where}" if where else ""
         order = f" ORDER BY {order_by}" if order_by else ""
         return self.sql(f"SELECT * FROM {table}{condition}{order}", parameters)
@@ -123,39 +147,19 @@ class VideoMemory:
         interval: tuple[float, float] | None = None,
         k: int = 10,
     ) -> list[Hit]:
-        """Facts near a query: cosine of embeddings and BM25 of words, fused by reciprocal rank.
+        """Facts near a query: cosine of embeddings and BM25 of words, fused by reciprocal rank, best first.
 
-        `kinds` limits to owner kinds, `interval` to facts that overlap it. Order is by the fused rank.
+        `vector` is the query's, unit length [D]; `kinds` limits to owner kinds, `interval` (seconds) to facts that
+        overlap it. Raises ValueError when the vector does not fit the space.
         """
-        facts = self.rows("embedding", "space = ?", [space], "owner_kind, owner_id, start_s")
-        if not facts:
-            return []
-        allowed = [
-            number
-            for number, fact in enumerate(facts)
-            if (not kinds or fact["owner_kind"] in kinds)
-            and (interval is None or (fact["start_s"] <= interval[1] and fact["end_s"] >= interval[0]))
-        ]
-        vectors = np.asarray([fact["vector"] for fact in facts], dtype=np.float32)
-        index = VectorIndex.load(self._folder / "index" / f"{space}.faiss", vectors)
-        near = index.search(vector, len(allowed), np.asarray(allowed, dtype=np.int64))
-        cosine = dict(near)
-        words = bm25(text, [facts[number]["text"] for number in allowed])
-        worded = sorted((number for number in zip(words, allowed, strict=True) if number[0] > 0), reverse=True)
-        fused = {number: 1 / (RANK_CONSTANT + rank) for rank, (number, _) in enumerate(near, 1)}
-        for rank, (_, number) in enumerate(worded, 1):
-            fused[number] = fused.get(number, 0.0) + 1 / (RANK_CONSTANT + rank)
-        best = sorted(fused, key=lambda number: (-fused[number], number))[:k]
-        return [_hit(facts[number], cosine.get(number, 0.0)) for number in best]
+        return self._index(space).search(vector, text, kinds=kinds, interval=interval, k=k)
 
+    def search_backend(self, space: str) -> str:
+        """How `search` compares vectors of a space."""
+        return self._index(space).backend
 
-def _hit(fact: dict[str, Any], score: float) -> Hit:
-    return Hit(
-        owner_kind=fact["owner_kind"],
-        owner_id=fact["owner_id"],
-        text=fact["text"],
-        start_s=fact["start_s"],
-        end_s=fact["end_s"],
-        score=score,
-        extractor=fact["extractor"],
-    )
+    def _index(self, space: str) -> FactIndex:
+        with self._lock:
+            if space not in self._facts:
+                self._facts[space] = FactIndex(self._tables["embedding"], space, self._folder / "index")
+            return self._facts[space]

@@ -1,6 +1,8 @@
-"""SQL that somebody else wrote: checked by its parsed tree, run on a copy in a process that can be killed."""
+"""SQL that a language model wrote: checked by a gate, run on a copy in a worker process that can be killed."""
 
-from memory.query.gate import SqlRefused
-from memory.query.sandbox import SqlFailed, SqlSandbox, SqlTimeout
+from __future__ import annotations
 
-__all__ = ["SqlFailed", "SqlRefused", "SqlSandbox", "SqlTimeout"]
+from memory.query.errors import SqlFailed, SqlRefused, SqlTimeout
+from memory.query.sandbox import Rows, SqlSandbox
+
+__all__ = ["Rows", "SqlFailed", "SqlRefused", "SqlSandbox", "SqlTimeout"]

@@ -1,97 +1,167 @@
-"""The gate: one statement, whose parsed tree holds only reading nodes, known tables and harmless functions.
+"""What model-written SQL may say: one reading statement over the tables of the memory, with allowed functions.
 
-"SELECT only" is not enough: a CTE may delete rows or write files and the statement still counts as a SELECT, so the
-tree that DuckDB's own parser gives is walked, and all that is not allowed is refused.
+DuckDB parses the statement to a tree (`json_serialize_sql`, which takes nothing but SELECT), and every node of the
+tree must be on a list: a `WITH d AS (DELETE ...) SELECT` is a SELECT to DuckDB's statement types, but its tree shows
+the DELETE. What is not on a list is refused. The gate is the first of several walls (see worker.py).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-MAX_CHARACTERS = 10_000
-READING_NODES = frozenset(("SELECT_NODE", "SET_OPERATION_NODE", "CTE_NODE", "RECURSIVE_CTE_NODE"))
-TABLE_FUNCTIONS = frozenset(("range", "generate_series", "unnest"))
-FUNCTIONS = frozenset(
-    """
-    abs any_value approx_count_distinct arg_max arg_min array_agg avg bool_and bool_or cast ceil ceiling coalesce
-    concat concat_ws contains corr cos count count_star cume_dist date_diff dense_rank ends_with exp first first_value
-    floor format greatest group_concat ifnull instr json_extract json_extract_string lag last last_value lead least
-    left len length like_escape list listagg ln log log10 log2 lower lpad ltrim max mean median min mod mode ntile
-    nullif percent_rank pi position power pow prefix product quantile quantile_cont quantile_disc rank regexp_extract
-    regexp_full_match regexp_matches replace reverse right round row_number rpad rtrim sign sin split_part sqrt
-    starts_with stddev stddev_pop stddev_samp string_agg strip_accents strpos struct_pack substr substring suffix sum
-    tan trim trunc unnest upper var_pop var_samp variance
-    + - * / // % ^ ** || ~~ !~~ ~~* !~~* ~~~ ~ !~ -> ->> = <> < > <= >= and or not is_null is_not_null error
-    list_value list_contains array_length list_extract array_extract
-    """.split()  # noqa: SIM905 - a list of this length is read best as words
-) - {"error"}
+from memory.query.errors import SqlRefused
 
-
-class SqlRefused(ValueError):
-    """The statement is not one that may be run; the message says which part of it."""
-
-
-def check(sql: str, tables: Iterable[str]) -> None:
-    """Let a statement pass or raise SqlRefused."""
+if TYPE_CHECKING:
     import duckdb
 
-    if len(sql) > MAX_CHARACTERS:
-        raise SqlRefused(f"the statement is longer than {MAX_CHARACTERS} characters; ask something simpler")
-    connection = duckdb.connect(":memory:", config={"enable_external_access": False})
+MAX_QUERY_CHARACTERS = 20_000
+NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+SOURCES = frozenset({"BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "EMPTY"})
+DETAILS = frozenset(
+    {
+        *("ORDER_MODIFIER", "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER", "DISTINCT_MODIFIER"),
+        *("ORDER_DEFAULT", "ASCENDING", "DESCENDING"),
+    }
+)
+EXPRESSIONS = frozenset(
+    {
+        *("COLUMN_REF", "POSITIONAL_REFERENCE", "STAR", "CONSTANT", "CAST", "TYPE", "COLLATE", "CASE", "BETWEEN"),
+        *("FUNCTION", "OPERATOR", "COMPARISON", "CONJUNCTION", "WINDOW", "SUBQUERY", "LAMBDA", "LAMBDA_REF"),
+    }
+)
+TABLE_FUNCTIONS = frozenset({"unnest", "range", "generate_series"})
+# Left out on purpose: whatever makes long values out of short ones (repeat, lpad, rpad, printf), reads files, settings,
+# the catalogue, the clock or chance, or runs text as SQL.
+_FUNCTION_GROUPS = {
+    "operators": (
+        "+ - * / // % ^ ** ~ & | << >> || @ ->> ~~ !~~ ~~* !~~* ~~~ like_escape ilike_escape not_like_escape "
+        "not_ilike_escape"
+    ),
+    "aggregates": (
+        "count count_star sum avg mean min max any_value first last arg_min arg_max min_by max_by median mode "
+        "quantile quantile_cont quantile_disc stddev stddev_samp stddev_pop variance var_samp var_pop corr covar_samp "
+        "covar_pop regr_slope regr_intercept regr_r2 bool_and bool_or string_agg group_concat listagg list array_agg "
+        "histogram approx_count_distinct product fsum favg bit_and bit_or count_if countif"
+    ),
+    "windows": "row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value",
+    "numbers": (
+        "abs sign round floor ceil ceiling trunc sqrt cbrt exp ln log log2 log10 pow power mod fmod divide sin cos tan "
+        "asin acos atan atan2 degrees radians pi greatest least isnan isinf isfinite even gcd lcm factorial"
+    ),
+    "texts": (
+        "lower upper lcase ucase length len strlen char_length trim ltrim rtrim substr substring left right replace "
+        "contains starts_with ends_with prefix suffix instr strpos position concat concat_ws split string_split "
+        "str_split split_part reverse regexp_matches regexp_full_match regexp_extract regexp_extract_all "
+        "regexp_replace levenshtein damerau_levenshtein jaccard jaro_similarity jaro_winkler_similarity ascii chr "
+        "translate overlay strip_accents"
+    ),
+    "choice": "nullif if",
+    "lists": (
+        "list_value array_value list_contains list_has array_contains list_position list_sort list_reverse_sort "
+        "list_distinct list_unique list_concat list_extract list_element list_slice array_length list_sum list_avg "
+        "list_min list_max list_count list_transform list_apply list_filter list_reduce list_any_value list_aggregate "
+        "array_extract flatten unnest struct_pack struct_extract row map map_keys map_values map_extract element_at "
+        "cardinality array_to_string list_has_any list_has_all range generate_series"
+    ),
+    "JSON": (
+        "json_extract json_extract_path json_extract_string json_extract_path_text json_value json_keys "
+        "json_array_length json_type json_exists json_contains json_valid"
+    ),
+    "intervals": "to_days to_hours to_minutes to_seconds to_milliseconds date_part",
+}
+FUNCTIONS = frozenset(" ".join(_FUNCTION_GROUPS.values()).split())
+
+
+def check(connection: duckdb.DuckDBPyConnection, query: str, tables: frozenset[str]) -> None:
+    """Pass a statement that only reads `tables` (lower-case names). Raises SqlRefused, whose message says why not."""
+    if len(query) > MAX_QUERY_CHARACTERS:
+        raise SqlRefused(f"the statement has {len(query)} characters; at most {MAX_QUERY_CHARACTERS} are allowed")
+    row = connection.execute("SELECT json_serialize_sql(?)", [query]).fetchone()
     try:
-        statements = connection.extract_statements(sql)
-        if len(statements) != 1:
-            raise SqlRefused(f"{len(statements)} statements; write exactly one SELECT")
-        row = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-    except duckdb.Error as error:
-        raise SqlRefused(f"not valid SQL: {str(error).splitlines()[0]}") from error
-    finally:
-        connection.close()
-    tree = json.loads(row[0]) if row else {"error": True}
-    if tree.get("error"):
-        raise SqlRefused(f"only SELECT statements are run ({tree.get('error_message', 'not a SELECT')})")
-    nodes = list(_walk(tree))
-    known = {name.lower() for name in tables} | {name.lower() for node in nodes for name in _cte_names(node)}
-    for node in nodes:
-        _check_node(node, known)
+        tree = json.loads(row[0]) if row else {}
+        if tree.get("error", True):
+            raise SqlRefused(_one_line(str(tree.get("error_message", "this is no SQL"))))
+        if len(tree["statements"]) != 1:
+            raise SqlRefused("exactly one statement is allowed")
+        _check_value(tree["statements"][0], tables)
+    except RecursionError as error:
+        raise SqlRefused("the statement is nested too deeply; write it flatter") from error
 
 
-def _walk(tree: Any) -> Iterator[dict[str, Any]]:
-    """All dicts of a JSON tree."""
-    stack = [tree]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            yield item
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
+def _one_line(message: str) -> str:
+    if "can be serialized" in message:
+        return "only one SELECT statement is allowed (PIVOT, DESCRIBE, PRAGMA and changes are not)"
+    return " ".join(message.split())
 
 
-def _cte_names(node: dict[str, Any]) -> list[str]:
-    entries = node.get("cte_map", {}).get("map", []) if isinstance(node.get("cte_map"), dict) else []
-    names = [str(entry["key"]) for entry in entries if isinstance(entry, dict) and "key" in entry]
-    return [*names, str(node["cte_name"])] if "cte_name" in node else names
+def _check_value(value: Any, tables: frozenset[str]) -> None:
+    """Walk a part of the tree; `tables` are the names that a FROM may use there."""
+    if isinstance(value, list):
+        for item in value:
+            _check_value(item, tables)
+    elif isinstance(value, dict):
+        _check_type(value)
+        if value.get("type") == "BASE_TABLE":
+            _check_table(value, tables)
+        if "function_name" in value:
+            _check_function(value)
+        if value.get("type") == "TABLE_FUNCTION":
+            _check_table_function(value)
+        scope = tables
+        for name, body in _common_tables(value):
+            inner = scope | {name} if body.get("type") == "RECURSIVE_CTE_NODE" else scope
+            _check_value(body, inner)
+            scope = scope | {name}
+        for key, item in value.items():
+            if key != "cte_map":
+                _check_value(item, scope)
 
 
-def _check_node(node: dict[str, Any], known: set[str]) -> None:
-    kind = str(node.get("type", ""))
-    if kind.endswith("_NODE") and kind not in READING_NODES:
-        raise SqlRefused(f"{kind.removesuffix('_NODE').replace('_', ' ')} is not allowed; only reading is")
-    if kind == "BASE_TABLE":
-        name = str(node.get("table_name", "")).lower()
-        if node.get("schema_name") or node.get("catalog_name") or name not in known:
-            raise SqlRefused(f"there is no table {node.get('table_name')!r}; known: {', '.join(sorted(known))}")
-    if kind == "TABLE_FUNCTION":
-        function = node.get("function", {})
-        name = str(function.get("function_name", "")).lower()
-        if name not in TABLE_FUNCTIONS:
-            raise SqlRefused(f"the table function {name!r} is not allowed")
-    if kind in ("SHOW_REF", "PIVOT", "COLUMN_DATA", "DELIM_GET"):
-        raise SqlRefused(f"{kind.lower()} is not allowed")
-    if "function_name" in node:
-        name = str(node["function_name"]).lower()
-        if node.get("schema") or node.get("catalog") or name not in FUNCTIONS | TABLE_FUNCTIONS:
-            raise SqlRefused(f"the function {name!r} is not allowed")
+def _check_type(value: dict[str, Any]) -> None:
+    kind = value.get("type")
+    if not isinstance(kind, str):
+        return
+    if isinstance(value.get("class"), str):
+        if value["class"] not in EXPRESSIONS:
+            raise SqlRefused(f"{value['class'].lower()} expressions are not allowed")
+    elif kind not in NODES | SOURCES | DETAILS and not kind.endswith("_TYPE_INFO"):
+        what = kind.lower().removesuffix("_query_node").removesuffix("_node").replace("_", " ")
+        raise SqlRefused(f"{what} is not allowed; only reading the tables is")
+
+
+def _common_tables(value: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Names and bodies of the WITH clause of a node, in order: each sees those before it."""
+    cte_map = value.get("cte_map")
+    for entry in cte_map.get("map", ()) if isinstance(cte_map, dict) else ():
+        name, content = str(entry["key"]).lower(), entry["value"]
+        if not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
+            raise SqlRefused(f"the name {name!r} in WITH is not allowed; use letters, digits and _")
+        body = content.get("query_node") or content["query"]["node"]
+        for key, part in content.items():
+            if key not in ("query_node", "query"):
+                _check_value(part, frozenset())
+        yield name, body
+
+
+def _check_table(source: dict[str, Any], tables: frozenset[str]) -> None:
+    path = [str(part).lower() for part in source.get("qualified_name", {}).get("path", [])]
+    name = str(source["table_name"]).lower()
+    qualified = source.get("catalog_name") or source.get("schema_name") or len(path) > 1
+    if qualified or name not in tables:
+        shown = ".".join(path) or name
+        raise SqlRefused(f"there is no table {shown!r}; known: {', '.join(sorted(tables))}")
+
+
+def _check_function(call: dict[str, Any]) -> None:
+    name = str(call["function_name"]).lower()
+    if call.get("schema") or call.get("catalog") or name not in FUNCTIONS:
+        raise SqlRefused(f"the function {name!r} is not allowed; use ordinary aggregates, numbers, texts and lists")
+
+
+def _check_table_function(source: dict[str, Any]) -> None:
+    name = str(source.get("function", {}).get("function_name", "")).lower()
+    if name not in TABLE_FUNCTIONS:
+        raise SqlRefused(f"the function {name!r} is not allowed in FROM; allowed: {', '.join(sorted(TABLE_FUNCTIONS))}")

@@ -1,53 +1,55 @@
-"""Runs checked SQL on a copy of the tables in a warm worker process, which is killed when it takes too long."""
+"""Runs model-written SQL on a copy of tables, in a warm worker process that is replaced after it had to be killed."""
 
 from __future__ import annotations
 
-import base64
 import json
+import math
 import os
 import selectors
 import subprocess
 import sys
+import threading
 import time
+import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from memory.query.gate import check
+from memory.query.errors import SqlFailed, SqlRefused, SqlTimeout
+from memory.query.frames import HEADER, write_frame
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-START_S = 30.0
-MAX_REPLY_BYTES = 8 << 20
+START_TIMEOUT_S = 60.0
+"""For the interpreter, the libraries and the tables; on a busy machine."""
+KILL_AFTER_S = 2.0
+"""Past its limit a statement is interrupted, then the worker ends itself; a worker that does neither is killed."""
+MAX_REPLY_BYTES = 64_000_000
+KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
-class SqlFailed(ValueError):
-    """The statement was run and the database gave an error."""
-
-
-class SqlTimeout(ValueError):
-    """The statement took too long and was stopped."""
-
-
-@dataclass(frozen=True)
-class Rows:
+class Rows(NamedTuple):
     """A result; `truncated` when there were more rows than asked for."""
 
     columns: list[str]
     rows: list[list[Any]]
+    """JSON values; numbers that are not finite are None, times and the like are text."""
     truncated: bool
 
 
 class SqlSandbox:
-    """Holds a copy of some tables. Context manager; the worker starts at the first query and is reused."""
+    """A copy of tables that untrusted SELECT statements may read. Context manager.
+
+    The worker starts at the first query and is reused. Calls from several threads wait for one another.
+    """
 
     def __init__(self, tables: Mapping[str, pa.Table]) -> None:
         self._tables = dict(tables)
+        self._lock = threading.Lock()
         self._worker: subprocess.Popen[bytes] | None = None
-        self._unread = b""
+        self._finalizer: weakref.finalize[..., SqlSandbox] | None = None
 
     def __enter__(self) -> SqlSandbox:
         return self
@@ -58,74 +60,114 @@ class SqlSandbox:
         self.close()
 
     def query(self, sql: str, *, max_rows: int = 1000, timeout_s: float = 5.0) -> Rows:
-        """Run one SELECT. Raises SqlRefused, SqlFailed, SqlTimeout."""
-        check(sql, self._tables)
-        worker = self._started()
-        reply = self._ask(worker, {"sql": sql, "max_rows": max_rows}, timeout_s)
-        if "error" in reply:
-            raise SqlFailed(f"the database says: {reply['error']}")
+        """Run one SELECT. Raises SqlRefused, SqlFailed, SqlTimeout, with one line for whoever wrote the statement."""
+        if not (0 < timeout_s < math.inf and max_rows > 0):
+            raise ValueError(f"time-out {timeout_s} s and row limit {max_rows} must be positive")
+        with self._lock:
+            worker = self._started()
+            request = {"query": sql, "max_rows": max_rows, "timeout_s": timeout_s}
+            try:
+                write_frame(_pipe(worker.stdin), json.dumps(request).encode())
+                reply = json.loads(_receive(worker, timeout_s + KILL_AFTER_S))
+            except TimeoutError:
+                self._kill()
+                raise SqlTimeout(f"the statement ran longer than {timeout_s:g} s and was stopped") from None
+            except (EOFError, OSError, ValueError):
+                self._kill()
+                raise SqlFailed("the statement broke the limits of the sandbox; ask for less at a time") from None
+        if "timeout" in reply:
+            raise SqlTimeout(reply["timeout"])
+        if "refused" in reply:
+            raise SqlRefused(reply["refused"])
+        if "failed" in reply:
+            raise SqlFailed(reply["failed"])
         return Rows(reply["columns"], reply["rows"], reply["truncated"])
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._worker is None or self._worker.poll() is not None:
-            # The folder that holds our packages, also when they are installed in editable mode.
-            home = str(Path(__file__).resolve().parents[2])
-            self._worker = subprocess.Popen(
-                [sys.executable, "-m", "memory.query.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={"PYTHONPATH": home, "PATH": os.defpath},
-                cwd="/",
-            )
-            self._unread = b""
-            self._ask(self._worker, {name: _encoded(table) for name, table in self._tables.items()}, START_S)
-        return self._worker
-
-    def _ask(self, worker: subprocess.Popen[bytes], request: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
-        """One line out, one line back; kills the worker when the line does not come in time."""
-        assert worker.stdin is not None
-        assert worker.stdout is not None
-        try:
-            worker.stdin.write(json.dumps(request).encode() + b"\n")
-            worker.stdin.flush()
-        except BrokenPipeError as error:
-            self.close()
-            raise SqlFailed("the query process ended; try a simpler statement") from error
-        deadline = time.monotonic() + timeout_s
-        with selectors.DefaultSelector() as selector:
-            selector.register(worker.stdout, selectors.EVENT_READ)
-            while b"\n" not in self._unread:
-                if not selector.select(max(0.0, deadline - time.monotonic())):
-                    self.close()
-                    raise SqlTimeout(f"stopped after {timeout_s:g} s; ask for less")
-                part = os.read(worker.stdout.fileno(), 1 << 16)
-                self._unread += part
-                if not part or len(self._unread) > MAX_REPLY_BYTES:
-                    self.close()
-                    raise SqlFailed("the result or the memory that it needs is too large; ask for less")
-        line, _, self._unread = self._unread.partition(b"\n")
-        reply: dict[str, Any] = json.loads(line)
-        return reply
-
     def close(self) -> None:
-        """End the worker."""
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker.wait()
-            for pipe in (self._worker.stdin, self._worker.stdout):
-                if pipe is not None:
-                    try:
-                        pipe.close()
-                    except BrokenPipeError:
-                        continue  # what was not sent goes with the process
-            self._worker = None
+        """End the worker; a later query starts a new one."""
+        with self._lock:
+            self._kill()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._worker is not None and self._worker.poll() is None:
+            return self._worker
+        self._kill()
+        # A program of its own and not multiprocessing: that would run the caller's main script again. It gets no
+        # secrets from the environment.
+        root = str(Path(__file__).resolve().parents[2])
+        environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        worker = subprocess.Popen(
+            [sys.executable, "-P", "-m", "memory.query.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=Path(root).anchor,
+            env=environment | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"},
+        )
+        self._worker = worker
+        self._finalizer = weakref.finalize(self, _end, worker)
+        try:
+            pipe = _pipe(worker.stdin)
+            write_frame(pipe, json.dumps(list(self._tables)).encode())
+            for table in self._tables.values():
+                write_frame(pipe, _stream(table))
+            _receive(worker, START_TIMEOUT_S)
+        except (EOFError, OSError) as error:
+            self._kill()
+            raise SqlFailed("the SQL worker did not start; 'videre doctor' shows what is missing") from error
+        return worker
+
+    def _kill(self) -> None:
+        if self._finalizer is not None:
+            self._finalizer()
+        self._worker = self._finalizer = None
 
 
-def _encoded(table: pa.Table) -> str:
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    worker.kill()
+    worker.wait()
+    for pipe in (worker.stdin, worker.stdout):
+        if pipe is not None:
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue  # bytes that were left for a worker which is gone
+
+
+def _pipe(pipe: IO[bytes] | None) -> Any:
+    if pipe is None:
+        raise OSError("the worker has no pipe")
+    return pipe
+
+
+def _stream(table: pa.Table) -> bytes:
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    return base64.b64encode(sink.getvalue().to_pybytes()).decode()
+    return sink.getvalue().to_pybytes()
+
+
+def _receive(worker: subprocess.Popen[bytes], timeout_s: float) -> bytes:
+    """The next message of the worker. Raises TimeoutError, EOFError when it is gone, ValueError when it is too long."""
+    deadline = time.monotonic() + timeout_s
+    source = _pipe(worker.stdout).fileno()
+    with selectors.DefaultSelector() as selector:
+        selector.register(source, selectors.EVENT_READ)
+
+        def read(size: int) -> bytes:
+            content = bytearray()
+            while len(content) < size:
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    raise TimeoutError
+                part = os.read(source, min(size - len(content), 1 << 20))
+                if not part:
+                    raise EOFError("the worker ended")
+                content += part
+            return bytes(content)
+
+        (size,) = HEADER.unpack(read(HEADER.size))
+        if size > MAX_REPLY_BYTES:
+            raise ValueError("the reply is too long")
+        return read(size)
