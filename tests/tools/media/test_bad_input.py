@@ -27,7 +27,6 @@ from tests.fixtures.render import (
 )
 from tools.base import MediaError
 from tools.media import open as opening
-from tools.media.open import open_media, picture_stream
 from tools.media.reader import VideoReader
 
 
@@ -142,12 +141,6 @@ def test_an_address_is_only_ever_a_file_name(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MediaError, match="no such file"):
         VideoReader(address)
-
-
-def test_a_refused_codec_is_never_decoded(tmp_path: Path) -> None:
-    """FFmpeg opens decoders while it looks at a file: the list must hold there, too."""
-    with open_media(odd_codec(tmp_path)) as container, pytest.raises(MediaError):
-        picture_stream(container, tmp_path / "odd.avi")
 
 
 def test_limits_hold_for_length_and_number_of_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

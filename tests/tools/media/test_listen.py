@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -136,3 +138,30 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
             tracemalloc.stop()
 
     assert peak(80) < peak(20) + 200_000
+
+
+READ_ALL = """
+import re, sys
+from pathlib import Path
+from tools.media.reader import VideoReader
+reader = VideoReader(sys.argv[1])
+for frame in reader.frames():
+    frame.small
+for chunk in reader.audio():
+    pass
+print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of one process is asked of Linux")
+def test_the_process_does_not_grow_with_the_length_of_the_video(tmp_path: Path) -> None:
+    """The decoder's memory is not Python's: ask the system for the peak, in kilobytes."""
+    peaks = []
+    for seconds in (20, 200):
+        path = render(
+            tmp_path / f"{seconds}.mp4", [blank()] * (seconds * 25), audio=Track(tone(440, 0, seconds, seconds))
+        )
+        done = subprocess.run([sys.executable, "-c", READ_ALL, path], capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout))
+    assert peaks[1] < peaks[0] + 15_000
