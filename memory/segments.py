@@ -129,6 +129,12 @@ def _column(table: str, field: pa.Field, values: list[Any]) -> pa.Array:
     import pyarrow as pa
 
     wrong = (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError)
+    if pa.types.is_integer(field.type):  # Arrow would cut off decimals without a word
+        for number, value in enumerate(values):
+            if isinstance(value, float):
+                raise SegmentError(
+                    f"table {table!r}, column {field.name!r}, row {number}: {value!r} is no whole number"
+                )
     try:
         return pa.array(values, field.type)
     except wrong as error:

@@ -29,10 +29,10 @@ class Sql(Tool):
     name = "sql"
     description = (
         "One SELECT over the memory: video(title, duration_s, fps, width, height, num_frames, has_audio), shot("
-        "shot_id, start_s, end_s, keyframe_s), entity(entity_id, category, description, colour, first_s, last_s, attributes), "
-        "observation(entity_id, t_s, x1, y1, x2, y2, vx, vy, depth), event(event_id, kind, start_s, end_s, text, "
-        "attributes, entity_id), relation(subject_id, predicate, object_id, start_s, end_s); all but video and shot "
-        "have confidence, all but video have extractor. Select the times, too: they become evidence."
+        "shot_id, start_s, end_s, keyframe_s), entity(entity_id, category, description, colour, first_s, last_s, "
+        "attributes), observation(entity_id, t_s, x1, y1, x2, y2, vx, vy, depth), event(event_id, kind, start_s, "
+        "end_s, text, attributes, entity_id), relation(subject_id, predicate, object_id, start_s, end_s); all "
+        "but video and shot have confidence, all but video have extractor. Select times, too: they become evidence."
     )
 
     class Args(ToolArgs):
