@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from memory import Library, VideoRecord
-
-SPACE = "toy"
 
 
 @pytest.fixture
@@ -24,10 +21,3 @@ def video_id(library: Library) -> str:
     record = VideoRecord("ab" * 8, "ab" * 32, Path("clip.mp4"), media, "clip")
     library.add_video(record)
     return record.video_id
-
-
-def axis(number: int, dimension: int = 8) -> np.ndarray:
-    """Unit vector along an axis, float32 [dimension]."""
-    vector = np.zeros(dimension, dtype=np.float32)
-    vector[number] = 1
-    return vector

@@ -45,7 +45,7 @@ def test_a_new_run_supersedes_the_old(tmp_path: Path, version: str, params: dict
     old = write(tmp_path)
     other = write_segment(tmp_path, "text", "1", {}, {})
     new = write(tmp_path, version=version, **params)
-    assert {path for path in tmp_path.iterdir()} == {new, other}
+    assert set(tmp_path.iterdir()) == {new, other}
     assert old != new
 
 
