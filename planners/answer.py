@@ -11,10 +11,11 @@ from tools.types import Evidence
 
 @dataclass(frozen=True)
 class Alternative:
-    """What other branches said, and how sure they are."""
+    """What other branches said, how sure they are, and the verifier's reasons."""
 
     answer: str
     confidence: float
+    why: str = ""
 
     def __str__(self) -> str:
         return f"{self.answer} ({self.confidence:.2f})"
@@ -45,7 +46,10 @@ class Answer:
             "option": self.option,
             "confidence": round(self.confidence, 4),
             "evidence": [_evidence_json(item) for item in self.evidence],
-            "alternatives": [{"answer": other.answer, "confidence": other.confidence} for other in self.alternatives],
+            "alternatives": [
+                {"answer": other.answer, "confidence": round(other.confidence, 4), "why": other.why}
+                for other in self.alternatives
+            ],
             "missing": list(self.missing),
             "cost": self.cost,
             "trace_id": self.trace_id,
@@ -58,6 +62,4 @@ def _evidence_json(item: Evidence) -> dict[str, Any]:
         fields["box"] = list(item.box)
     if item.text is not None:
         fields["text"] = item.text.text
-    if item.note:
-        fields["note"] = item.note
     return fields | {"tool": item.tool, "model": item.model, "confidence": item.confidence}

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from pydantic import ValidationError
 
 from planners.state import Observation, ToolCall
 from tools.base import Tool, ToolContext, ToolError
@@ -16,23 +21,47 @@ class ToolSource(Protocol):
 
 
 class ToolEnvironment:
-    """Implements planners.state.Environment. Equal calls of the same tool version are executed once."""
+    """Implements planners.state.Environment: each different call is executed once.
+
+    Calls are equal when tool, version, arguments (with defaults filled in) and the memory of the videos in scope are.
+    Every call draws its random numbers from a generator of its own, so results do not depend on the order of calls.
+    """
 
     def __init__(self, registry: ToolSource, context: ToolContext) -> None:
         self._registry, self._context = registry, context
+        self._seed = context.rng.getrandbits(64)
         self._cache: dict[str, Observation] = {}
 
-    def execute(self, call: ToolCall, before: Callable[[], None] = lambda: None) -> Observation:
-        """`before` runs ahead of a real execution (not of a cache hit) and may raise to prevent it."""
-        known = self._cache.get(call.key)
-        if known is not None:
-            return Observation(known.call, known.result, known.error_kind, known.error, cached=True)
-        before()
+    def execute(self, call: ToolCall) -> Observation:
+        """The result of a call, or the ToolError it ended in. RunErrors pass through."""
         self._context.check_cancelled()
         try:
-            result = self._registry.get(call.tool).call(call.arguments, self._context)
-            observation = Observation(call, result)
+            tool = self._registry.get(call.tool)
+            key = self._key(tool, call.arguments)
         except ToolError as error:
-            observation = Observation(call, None, type(error).__name__, str(error))
-        self._cache[call.key] = observation
+            return _failure(call, error)
+        known = self._cache.get(key)
+        if known is not None:
+            return replace(known, call=call, cached=True)
+        context = replace(self._context, rng=random.Random(f"{self._seed}:{key}"))
+        try:
+            observation = Observation(call, tool.call(call.arguments, context))
+        except ToolError as error:
+            observation = _failure(call, error)
+        self._cache[key] = observation
         return observation
+
+    def _key(self, tool: Tool, arguments: Mapping[str, Any]) -> str:
+        """Canonical text of a call. Raises InvalidArguments when the call names a video that is not in scope."""
+        try:
+            canonical = tool.Args.model_validate(dict(arguments)).model_dump(mode="json")
+        except ValidationError:  # the call itself reports it
+            canonical = dict(arguments)
+        if isinstance(canonical.get("video"), str):
+            canonical["video"] = self._context.video_id(canonical["video"])
+        revision = {video: sorted(self._context.memory(video).extractors()) for video in self._context.videos}
+        return json.dumps([tool.name, tool.version, canonical, revision], sort_keys=True, default=repr)
+
+
+def _failure(call: ToolCall, error: ToolError) -> Observation:
+    return Observation(call, None, type(error).__name__, str(error))

@@ -10,7 +10,7 @@ from planners.state import Action, Draft, Observation, Proposal, State, Verdict
 
 @dataclass
 class Node:
-    """A state reached by an action. Terminal nodes hold a draft and its verdict."""
+    """A state reached by an action: a tool call that was executed, or a draft (terminal) that was scored."""
 
     id: int
     parent: int | None
@@ -18,6 +18,7 @@ class Node:
     action: Action | None = None
     """None at the root."""
     observation: Observation | None = None
+    verdict: Verdict | None = None
     prior: float = 1.0
     path_prior: float = 1.0
     """Product of the priors from the root."""
@@ -25,18 +26,23 @@ class Node:
     visits: int = 0
     value_sum: float = 0.0
     reward: float = 0.0
-    """Of the selector `doraemon` only."""
+    """Of the selector `Doraemon` only."""
     children: list[int] = field(default_factory=list)
     waiting: list[Proposal] = field(default_factory=list)
-    """Proposed, not yet tried, best first."""
-    expanded: bool = False
+    """Proposed, not yet tried, likeliest first."""
+    exhausted: bool = False
+    """The policy has nothing further to propose here."""
     closed: bool = False
-    """Nothing below is left to try."""
-    verdict: Verdict | None = None
+    """Nothing is left to try here or below."""
 
     @property
     def draft(self) -> Draft | None:
         return self.action if isinstance(self.action, Draft) else None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the tool call that led here failed."""
+        return self.observation is not None and not self.observation.ok
 
     @property
     def value(self) -> float:
@@ -44,18 +50,50 @@ class Node:
         return self.value_sum / self.visits if self.visits else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """For traces and drawings."""
-        draft = self.draft
-        said = draft.answer if draft else self.action.key if self.action else "start"
+        """Numbers and texts only; the state is the chain of parents."""
         return {
             "id": self.id,
             "parent": self.parent,
-            "action": said,
+            "action": None if self.action is None else action_json(self.action),
+            "observation": None if self.observation is None else _observation_json(self.observation),
+            "verdict": None
+            if self.verdict is None
+            else {"value": self.verdict.value, "reasons": list(self.verdict.reasons)},
             "prior": self.prior,
+            "path_prior": self.path_prior,
+            "depth": self.depth,
             "visits": self.visits,
             "value": self.value,
-            "error": self.observation.error if self.observation else "",
-            "status": draft.status if draft else None,
-            "verdict": self.verdict.value if self.verdict else None,
-            "reasons": list(self.verdict.reasons) if self.verdict else [],
+            "reward": self.reward,
+            "children": list(self.children),
+            "waiting": [
+                {"action": action_json(proposal.action), "prior": proposal.prior, "thought": proposal.thought}
+                for proposal in self.waiting
+            ],
+            "exhausted": self.exhausted,
+            "closed": self.closed,
         }
+
+
+def action_json(action: Action) -> dict[str, Any]:
+    """A call as {"tool", "arguments"}, a draft as its fields."""
+    if isinstance(action, Draft):
+        return {
+            "status": action.status,
+            "answer": action.answer,
+            "value": list(action.value) if isinstance(action.value, tuple) else action.value,
+            "option": action.option,
+            "confidence": action.confidence,
+            "evidence": [item.model_dump(mode="json") for item in action.evidence],
+            "missing": list(action.missing),
+        }
+    return {"tool": action.tool, "arguments": dict(action.arguments)}
+
+
+def _observation_json(observation: Observation) -> dict[str, Any]:
+    return {
+        "result": None if observation.result is None else observation.result.model_dump(mode="json"),
+        "error_kind": observation.error_kind,
+        "error": observation.error,
+        "cached": observation.cached,
+    }

@@ -4,57 +4,148 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any
 
-StepKind = Literal["called", "failed", "drafted"]
+from planners.state import Status
 
 
 @dataclass(frozen=True)
-class Step:
-    """One node of the tree, in the order of trying."""
+class Cost:
+    """What one step used up."""
 
-    node: int
-    parent: int
-    kind: StepKind
+    seconds: float = 0.0
+    tool_calls: int = 0
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A proposal, in words."""
+
     what: str
-    """The call, or the drafted answer."""
-    t_s: float
-    """Seconds since the search began."""
     prior: float
-    result: str = ""
-    """Summary of the result, or the error."""
-    value: float | None = None
-    """The verifier's score of a draft."""
-    reasons: tuple[str, ...] = field(default=())
+    thought: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Common to all steps."""
+
+    node_id: int
+    """The node that the step is about."""
+    parent_id: int | None
+    t_s: float
+    """Seconds from the beginning of the search to the end of the step."""
+    cost: Cost = Cost()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposed(Step):
+    """The policy was asked at a node; `offers` are the new ones, likeliest first."""
+
+    offers: tuple[Offer, ...]
+    duplicates: int = 0
+    """Proposals that were dropped because the same had been tried there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Called(Step):
+    """A tool call is made."""
+
+    call: str
+    prior: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed(Step):
+    """What came of a call."""
+
+    summary: str
+    """The tool's summary, or the error's message."""
+    error_kind: str = ""
     cached: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scored(Step):
+    """A draft was verified."""
+
+    answer: str
+    status: Status
+    prior: float
+    value: float
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered(Step):
+    """The drafts were merged into the answer."""
+
+    answer: str
+    status: Status
+    confidence: float
+
+
+STEPS: dict[str, type[Step]] = {cls.__name__: cls for cls in (Proposed, Called, Observed, Scored, Answered)}
+
+
 def to_json_lines(trace: Iterable[Step]) -> str:
-    return "".join(json.dumps(asdict(step), ensure_ascii=False) + "\n" for step in trace)
+    """One JSON object a line; `step` names the class."""
+    rows = ({"step": type(step).__name__} | asdict(step) for step in trace)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def from_json_lines(text: str) -> list[Step]:
-    rows: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
-    return [Step(**row | {"reasons": tuple(row["reasons"])}) for row in rows]
+    """The inverse of `to_json_lines`. Raises ValueError on a step of an unknown kind."""
+    return [_step(json.loads(line)) for line in text.split("\n") if line.strip()]
+
+
+def _step(row: dict[str, Any]) -> Step:
+    kind = row.pop("step", None)
+    if kind not in STEPS:
+        raise ValueError(f"{kind!r} is no kind of step; known are {', '.join(STEPS)}")
+    row["cost"] = Cost(**row["cost"])
+    if "offers" in row:
+        row["offers"] = tuple(Offer(**offer) for offer in row["offers"])
+    if "reasons" in row:
+        row["reasons"] = tuple(row["reasons"])
+    return STEPS[kind](**row)
 
 
 def render_tree(trace: Sequence[Step]) -> str:
-    """The tree as indented text."""
-    children: dict[int, list[Step]] = {}
+    """The tree as indented text: calls with their results, drafts with their scores, at last the answer."""
+    lines: dict[int, list[str]] = {}
+    children: dict[int, list[int]] = {}
+    last: list[str] = []
     for step in trace:
-        children.setdefault(step.parent, []).append(step)
-    lines: list[str] = []
+        if isinstance(step, Answered):
+            last = [f"answer: {_line(step.answer)}  [{step.status}, confidence {step.confidence:.2f}]"]
+        elif not isinstance(step, Proposed):
+            if step.parent_id is not None and step.node_id not in lines:
+                children.setdefault(step.parent_id, []).append(step.node_id)
+            lines.setdefault(step.node_id, []).extend(_lines(step))
+    drawn: list[str] = []
+    stack = [(node, 0) for node in reversed(children.get(0, []))]
+    while stack:
+        node, depth = stack.pop()
+        drawn += ["  " * depth + line for line in lines[node]]
+        stack += [(child, depth + 1) for child in reversed(children.get(node, []))]
+    return "\n".join(drawn + last)
 
-    def walk(parent: int, depth: int) -> None:
-        for step in children.get(parent, []):
-            mark = {"called": "->", "failed": "!!", "drafted": "=="}[step.kind]
-            score = f" value {step.value:.2f}" if step.value is not None else ""
-            cached = " (cached)" if step.cached else ""
-            lines.append(f"{'  ' * depth}{mark} {step.what}  [prior {step.prior:.2f}{score}, {step.t_s:.2f} s]{cached}")
-            told = [step.result] if step.result else list(step.reasons)
-            lines.extend(f"{'  ' * depth}     {line}" for line in told)
-            walk(step.node, depth + 1)
 
-    walk(0, 0)
-    return "\n".join(lines)
+def _lines(step: Step) -> list[str]:
+    if isinstance(step, Called):
+        return [f"-> {_line(step.call)}  [prior {step.prior:.2f}]"]
+    if isinstance(step, Observed):
+        cached = " (cached)" if step.cached else f" ({step.cost.seconds:.2f} s)"
+        failed = f"{step.error_kind}: " if step.error_kind else ""
+        return [f"     {failed}{_line(step.summary)}{cached}"]
+    if isinstance(step, Scored):
+        head = f"== {_line(step.answer)}  [{step.status}, prior {step.prior:.2f}, value {step.value:.2f}]"
+        return [head, *(f"     {reason}" for reason in step.reasons)]
+    return []
+
+
+def _line(text: str) -> str:
+    """One line without control characters: text from pixels or sound must not steer a terminal."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)

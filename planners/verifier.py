@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from planners.state import Draft, State, Verdict
+from planners.votes import same_answer
+from tools.types import Evidence
 
 CANNOT_VALUE = 0.12
-"""Low, but above zero: an honest 'cannot' wins exactly when nothing supported was found."""
+"""Low, but above zero: an honest 'cannot' wins when nothing supported was found."""
 NO_EVIDENCE = 0.6
 """Factor for an answer that points at nothing."""
-AGREEMENT, CONTRADICTION = 0.3, 0.15
+AGREEMENT = 0.3
+"""Share of the gap to 1 that closes when a branch agrees whose evidence is of other tools."""
+REPETITION = 0.1
+"""The same for a branch that agrees on the word of the same tools."""
+CONTRADICTION = 0.15
 SLACK_S = 0.5
+"""Containers and streams disagree about the length of a video by fractions of a second."""
+SLACK_PX = 1.0
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How long a video is (seconds) and how large its upright picture (pixels)."""
+
+    duration_s: float
+    width: int
+    height: int
 
 
 class EvidenceVerifier:
-    """Scores drafts: value = confidence x (1 or NO_EVIDENCE), 0 when a check fails, moved by other branches.
+    """Scores drafts.
 
-    Checks: evidence lies inside the video, comes from a tool that was called on the path, value and option are
-    possible. Agreement of another branch closes AGREEMENT of the gap to 1; contradiction takes CONTRADICTION off.
+    value = 0 when a check fails, else confidence x (1 with evidence, NO_EVIDENCE without), and then, by the drafts of
+    other branches: agreement closes AGREEMENT (independent tools) or REPETITION (the same tools) of the gap to 1;
+    contradiction by a draft that is at least as confident takes CONTRADICTION of the value.
+    A 'cannot' has CANNOT_VALUE, less when the policy is less than half sure of it.
+
+    Checks: every piece of evidence is a row of a result on the path, of a video in scope, inside its time and picture
+    (the picture where `extents` knows the video; answers about the file itself cite the whole of it); option and value
+    are possible and agree.
     """
+
+    def __init__(self, extents: Mapping[str, Extent] | None = None) -> None:
+        self._extents = dict(extents or {})
 
     def score(self, state: State, draft: Draft, others: Sequence[Draft]) -> Verdict:
         if draft.status == "cannot":
             return Verdict(CANNOT_VALUE * min(1.0, 2 * draft.confidence), ("no answer was found on this branch",))
-        fault = self._fault(state, draft)
+        fault = _impossible(state, draft) or self._unsupported(state, draft)
         if fault:
             return Verdict(0.0, (fault,))
         value, reasons = draft.confidence, [f"confidence {draft.confidence:.2f}"]
@@ -34,32 +61,80 @@ class EvidenceVerifier:
             value *= NO_EVIDENCE
             reasons.append("no evidence to point at")
         said = [other for other in others if other.status != "cannot"]
-        if any(other.key == draft.key for other in said):
+        agreeing = [other for other in said if same_answer(other, draft)]
+        if any(_independent(other, draft) for other in agreeing):
             value += AGREEMENT * (1 - value)
-            reasons.append("another branch agrees")
+            reasons.append("another branch agrees, by other tools")
+        elif agreeing:
+            value += REPETITION * (1 - value)
+            reasons.append("another branch agrees, by the same tools")
         elif any(other.confidence >= draft.confidence and _same_kind(other, draft) for other in said):
             value -= CONTRADICTION * value
             reasons.append("another branch says something else")
         return Verdict(max(0.0, min(1.0, value)), tuple(reasons))
 
-    def _fault(self, state: State, draft: Draft) -> str:
-        """What makes the draft impossible; empty when nothing does."""
-        task = state.task
-        if draft.option is not None and draft.option not in task.options:
-            return f"{draft.option!r} is none of the options"
-        if task.options and draft.option is None:
-            return "chooses none of the options"
-        if isinstance(draft.value, tuple) and draft.value[0] > draft.value[1]:
-            return "the interval ends before it starts"
-        called = {step.call.tool for step in state.steps if step.ok}
+    def _unsupported(self, state: State, draft: Draft) -> str:
+        """What is wrong with the evidence; empty when nothing is."""
+        rows = [row for step in state.steps if step.result is not None for row in step.result.evidence]
         for item in draft.evidence:
-            if item.video not in task.videos:
+            if item.video not in state.task.videos:
                 return "the evidence is from another video"
-            if item.tool not in called:
-                return f"evidence of {item.tool}, which was not called"
-            if item.video == task.videos[0] and not -SLACK_S <= item.start_s <= item.end_s <= task.duration_s + SLACK_S:
-                return f"evidence at {item.start_s:.2f}-{item.end_s:.2f} s lies outside the video"
+            if item not in rows:
+                return f"evidence of {item.tool} that is in no result on this path"
+            fault = self._outside(state, item)
+            if fault:
+                return fault
         return ""
+
+    def _outside(self, state: State, item: Evidence) -> str:
+        """Whether evidence lies outside its video, in words; empty when it does not."""
+        extent = self._extents.get(item.video)
+        duration_s = extent.duration_s if extent else state.task.duration_s
+        known = extent is not None or item.video == state.task.videos[0]
+        if known and not (-SLACK_S <= item.start_s <= item.end_s <= duration_s + SLACK_S):
+            return f"evidence at {item.start_s:.2f}-{item.end_s:.2f} s lies outside the video"
+        if item.box is None:
+            return ""
+        x1, y1, x2, y2 = item.box
+        width, height = (extent.width, extent.height) if extent else (float("inf"), float("inf"))
+        inside = x1 >= -SLACK_PX and y1 >= -SLACK_PX and x2 <= width + SLACK_PX and y2 <= height + SLACK_PX
+        return (
+            ""
+            if inside and x1 <= x2 and y1 <= y2
+            else f"the box {x1:.0f},{y1:.0f},{x2:.0f},{y2:.0f} is not inside the picture"
+        )
+
+
+def _impossible(state: State, draft: Draft) -> str:
+    """What makes option or value impossible; empty when nothing does."""
+    options = state.task.options
+    if draft.option is not None and draft.option not in options:
+        return f"{draft.option!r} is none of the options"
+    if options and draft.option is None:
+        return "chooses none of the options"
+    if isinstance(draft.value, tuple) and not 0 <= draft.value[0] <= draft.value[1]:
+        return "the interval is not in order"
+    if draft.value is not None and draft.option is not None:
+        others = [_number(option) for option in options if option != draft.option]
+        value = draft.value
+        counts = isinstance(value, int | float) and not isinstance(value, bool)
+        if counts and value in others and _number(draft.option) != value:
+            return f"the option {draft.option!r} contradicts the value {value}"
+    return ""
+
+
+def _number(option: str) -> float | None:
+    """The number that an option consists of; None when it is anything else."""
+    try:
+        return float(option.strip())
+    except ValueError:
+        return None
+
+
+def _independent(first: Draft, second: Draft) -> bool:
+    """Whether two drafts rest on different tools."""
+    one, other = ({item.tool for item in draft.evidence} for draft in (first, second))
+    return bool(one) and bool(other) and not one & other
 
 
 def _same_kind(first: Draft, second: Draft) -> bool:

@@ -7,12 +7,30 @@ from __future__ import annotations
 
 import difflib
 import importlib.metadata
+import logging
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tools.base import InvalidArguments, Tool
+from tools.base import InvalidArguments, Tool, VidereError
 
 GROUP = "videre.tools"
+# What loading somebody else's module or constructing its classes may come to: this is the border of our code.
+LOAD_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    VidereError,
+)
+_log = logging.getLogger(__name__)
 
 
 class Registry:
@@ -22,25 +40,35 @@ class Registry:
         """Raises ValueError when two tools share a name."""
         self._tools: dict[str, Tool] = {}
         for tool_class in classes:
-            if tool_class.name in self._tools:
-                raise ValueError(f"two tools are called {tool_class.name!r}")
-            self._tools[tool_class.name] = tool_class()
+            self._add(tool_class())
         self.failures = dict(failures or {})
-        """Plug-ins that could not be loaded, with the reason."""
+        """Plug-ins that could not be loaded, by entry point, with the traceback; its last line says why."""
 
     @classmethod
     def load(cls) -> Registry:
-        """All installed tools."""
-        classes: list[type[Tool]] = []
-        failures: dict[str, str] = {}
-        for entry in importlib.metadata.entry_points(group=GROUP):
+        """All installed tools. What a plug-in does wrong is in `failures`, and none of its tools is taken."""
+        registry = cls([])
+        # Our own first: a plug-in cannot take the name of one of our tools.
+        entries = sorted(
+            importlib.metadata.entry_points(group=GROUP), key=lambda entry: (entry.name != "builtin", entry.name)
+        )
+        for entry in entries:
             try:
                 loaded: Any = entry.load()
-            except (ImportError, AttributeError, TypeError, ValueError, SyntaxError, OSError) as error:
-                failures[entry.name] = f"{type(error).__name__}: {error}"
-                continue
-            classes.extend([loaded] if isinstance(loaded, type) else loaded)
-        return cls(classes, failures)
+                tools = [_instance(item) for item in ([loaded] if isinstance(loaded, type) else loaded)]
+                registry._add(*tools)
+            except LOAD_ERRORS as error:
+                _log.warning("the plug-in %s of %s could not be loaded: %s", entry.name, GROUP, type(error).__name__)
+                registry.failures[f"{entry.name} ({entry.value})"] = traceback.format_exc()
+        return registry
+
+    def _add(self, *tools: Tool) -> None:
+        """Take all of them or, when a name is taken, none. Raises ValueError."""
+        names = [*self._tools, *(tool.name for tool in tools)]
+        for tool in tools:
+            if names.count(tool.name) > 1:
+                raise ValueError(f"two tools are called {tool.name!r}: rename one")
+        self._tools |= {tool.name: tool for tool in tools}
 
     def names(self) -> list[str]:
         return sorted(self._tools)
@@ -56,3 +84,13 @@ class Registry:
     def schemas(self) -> dict[str, dict[str, Any]]:
         """JSON schemas of the arguments, by tool."""
         return {name: self._tools[name].schema() for name in self.names()}
+
+
+def _instance(item: Any) -> Tool:
+    """Raises TypeError for anything but a Tool class that is complete."""
+    if not (isinstance(item, type) and issubclass(item, Tool)):
+        raise TypeError(f"{item!r} is no Tool class: an entry point names a Tool class or an iterable of them")
+    lacking = [name for name in ("name", "description", "Args", "Result") if not hasattr(item, name)]
+    if lacking:
+        raise TypeError(f"{item.__name__} lacks {', '.join(lacking)}")
+    return item()
