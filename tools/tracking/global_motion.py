@@ -29,7 +29,7 @@ STILL_SHARE = 0.5
 """No motion is believed when it explains this share of what the best candidate explains."""
 MIN_POINTS = 8
 CUT_CHANGE = 0.2
-CUT_SUPPORT = 0.35
+CUT_SUPPORT = 0.08
 _KEY = "camera motion"
 
 
@@ -43,7 +43,7 @@ class Motion:
     dt_s: float
     matrix: Matrix
     support: float
-    """Share of the picture's textured cells that move so, 0..1."""
+    """Share of the picture's textured cells that move so, times that of the corners found again, 0..1."""
     cut: bool
     """The two frames show different scenes; `matrix` is the identity then."""
 
@@ -76,26 +76,28 @@ def _estimate(earlier: Frame, later: Frame) -> Motion:
     still = np.eye(2, 3)
     if earlier.gray.shape != later.gray.shape:
         return Motion(dt_s, still, 0.0, True)
-    first, second = track_corners(earlier.gray, later.gray)
+    first, second, found_again = track_corners(earlier.gray, later.gray)
     matrix, support = still, 0.0
     if len(first) >= MIN_POINTS:
         matrix, support = background_motion(first, second, earlier.gray.shape)
+        support *= found_again
     cut = support < CUT_SUPPORT and change(look_at(earlier), look_at(later)) >= CUT_CHANGE
     return Motion(dt_s, still if cut else matrix, 0.0 if cut else support, cut)
 
 
-def track_corners(earlier: Picture, later: Picture) -> tuple[Points, Points]:
-    """Corners of the earlier gray picture and where they are in the later one: float32 [N, 2] each."""
+def track_corners(earlier: Picture, later: Picture) -> tuple[Points, Points, float]:
+    """Corners of the earlier gray picture and where they are in the later one, float32 [N, 2] each, and the share of
+    all corners that were found again (across a cut a few fit by chance)."""
     import cv2
 
     none = np.zeros((0, 2), np.float32)
     corners = cv2.goodFeaturesToTrack(earlier, MAX_CORNERS, 0.004, 6, blockSize=5)
     if corners is None:
-        return none, none
+        return none, none, 0.0
     corners = _spread(corners.reshape(-1, 2).astype(np.float32), earlier.shape)
     moved = follow(earlier, later, corners)
     good = np.linalg.norm(follow(later, earlier, moved) - corners, axis=1) < ROUND_TRIP_PX
-    return corners[good], moved[good]
+    return corners[good], moved[good], float(good.mean())
 
 
 def follow(earlier: Picture, later: Picture, points: Points) -> Points:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from tools.base import InvalidArguments, Tool, ToolArgs, ToolContext, ToolResult
-from tools.tracking.objects import CATEGORY
+from tools.tracking.objects import CATEGORY, SAID_CONFIDENCE
 from tools.tracking.recall import Candidate, Wanted, candidates
 from tools.tracking.summary import Approach, Direction
 from tools.tracking.trajectories import PIECE_S, SAMPLE_HZ, Drift, drift_of
@@ -86,6 +86,7 @@ class TrackMotion(Tool):
     ) -> TrackMotion.Result:
         said = _SIDEWAYS.get(verdict.direction, "nowhere in particular")
         depth = {"closer": ", coming closer", "away": ", going away", "same": ""}[verdict.approach]
+        depth = depth if verdict.approach_confidence >= SAID_CONFIDENCE else ""
         best = tracks[0] if tracks and not verdict.by_drift else None
         evidence = [*_of_drifts(video_id, drifts, verdict), *_of_tracks(video_id, tracks, verdict)]
         return self.Result(

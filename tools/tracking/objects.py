@@ -24,6 +24,8 @@ LEAST_WAY = 0.03
 PER_SHOT = 12
 """Most tracks of a shot per LONG_SHOT_S of it: the most salient are kept."""
 LONG_SHOT_S = 30.0
+SAID_CONFIDENCE = 0.6
+"""A change of distance that is less sure than this is not put into words."""
 
 
 class MotionTracks:
@@ -115,6 +117,7 @@ class ObjectExtractor(Extractor):
         size = "large" if summary.size >= 0.1 else "small" if summary.size < 0.01 else "middle-sized"
         goes = "moves to and fro" if direction == "none" else f"moves {direction}"
         nearer = {"closer": ", comes closer", "away": ", goes away", "same": ""}[approach]
+        nearer = nearer if approach_confidence >= SAID_CONFIDENCE else ""
         attributes = {
             "direction": direction,
             "direction_confidence": round(direction_confidence, 3),

@@ -44,7 +44,6 @@ def judge(tracks: Sequence[Candidate], drifts: Sequence[Drift]) -> Verdict | Non
         only = fast or slow
         assert only is not None
         return only
-    growth_of = fast
     chosen, other = (fast, slow) if fast.direction_confidence >= slow.direction_confidence else (slow, fast)
     if chosen.direction == "none" and other.direction != "none":
         chosen, other = other, chosen
@@ -59,7 +58,7 @@ def judge(tracks: Sequence[Candidate], drifts: Sequence[Drift]) -> Verdict | Non
         seconds=chosen.seconds,
         approach=approach,
         approach_confidence=approach_confidence,
-        growth=growth_of.growth,
+        growth=fast.growth,
         by_drift=chosen is slow,
     )
 

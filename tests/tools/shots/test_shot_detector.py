@@ -86,8 +86,8 @@ def test_a_dissolve_is_one_cut_in_its_middle(length: int) -> None:
 @pytest.mark.parametrize("speed", [2, 10, 25])
 def test_a_pan_is_no_cut(speed: int) -> None:
     wide = cv2.resize(scene(7, 640, 240), (320 + 60 * speed, 240))
-    wide = np.clip(wide.astype(int) + scene(8, wide.shape[1], 240) // 3, 0, 255).astype(np.uint8)
-    pictures: list[Picture] = [wide[:, k * speed : k * speed + 320] for k in range(60)]
+    shifting: Picture = np.clip(wide.astype(int) + scene(8, wide.shape[1], 240) // 3, 0, 255).astype(np.uint8)
+    pictures: list[Picture] = [shifting[:, k * speed : k * speed + 320] for k in range(60)]
     assert cuts_of(pictures) == []
 
 

@@ -81,21 +81,18 @@ def test_two_squares_are_two_tracks() -> None:
     assert found == {"red": "right", "blue": "left"}
 
 
-def test_a_growing_square_comes_closer_and_a_shrinking_one_goes_away() -> None:
-    for rate, approach in ((0.5, "closer"), (-0.5, "away")):
-        side = 40.0 if rate > 0 else 110.0
-        clip = frames(
-            lambda t, r=rate, s=side: paste_square(camera_view(WORLD, 0, 0), 160, 120, s * np.exp(r * t)), 2.5
-        )
-        best = max(extract(clip)["entity"], key=lambda row: json.loads(row["attributes"])["salience"])
-        attributes = json.loads(best["attributes"])
-        assert attributes["approach"] == approach
-        assert attributes["approach_confidence"] > 0.6
+@pytest.mark.parametrize(("rate", "side", "approach"), [(0.5, 40.0, "closer"), (-0.5, 110.0, "away")])
+def test_a_growing_square_comes_closer_and_a_shrinking_one_goes_away(rate: float, side: float, approach: str) -> None:
+    clip = frames(lambda t: paste_square(camera_view(WORLD, 0, 0), 160, 120, side * np.exp(rate * t)), 2.5)
+    best = max(extract(clip)["entity"], key=lambda row: json.loads(row["attributes"])["salience"])
+    attributes = json.loads(best["attributes"])
+    assert attributes["approach"] == approach
+    assert attributes["approach_confidence"] > 0.6
 
 
-def test_a_still_scene_and_a_panning_camera_give_no_object() -> None:
-    for speed in (0, 60):
-        assert extract(frames(lambda t, v=speed: camera_view(WORLD, v * t, 0), 3))["entity"] == []
+@pytest.mark.parametrize("speed", [0, 60])
+def test_a_still_scene_and_a_panning_camera_give_no_object(speed: float) -> None:
+    assert extract(frames(lambda t: camera_view(WORLD, speed * t, 0), 3))["entity"] == []
 
 
 def test_a_cut_ends_a_track() -> None:
