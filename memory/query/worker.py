@@ -12,6 +12,7 @@ import math
 import os
 import sys
 import threading
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -133,6 +134,8 @@ def _run(database: Any, tables: frozenset[str], query: str, max_rows: int) -> di
 
 def _plain(value: Any) -> Any:
     """A value as JSON knows it; what is no finite number is null."""
+    if isinstance(value, Decimal):
+        return float(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, bool | int | str):
