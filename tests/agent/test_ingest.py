@@ -48,6 +48,7 @@ def test_a_renamed_copy_is_the_same_video(clip: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_kill_at_random_moments_loses_nothing(clip: Path, tmp_path: Path) -> None:
     calm = VideoAgent(tmp_path / "calm").ingest(clip)
     expected = contents(tmp_path / "calm", calm.video_id)

@@ -9,6 +9,7 @@ from evals.suites.clips import ClipsSuite
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_clips_suite_reaches_its_targets(clips: Path, tmp_path: Path) -> None:
     suite = ClipsSuite(clips)
     agent = VideoAgent(tmp_path / "library")

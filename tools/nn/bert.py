@@ -139,8 +139,8 @@ class BertEncoder(nn.Module):
         # Left out on purpose: the pooler, and the constant 0, 1, 2, ... that old versions stored.
         weights = {_ours(name): w for name, w in weights.items() if not name.startswith("pooler.")}
         weights.pop("embeddings.position_ids", None)
-        with torch.device("meta"):
-            model = cls(config)
+        # Not built on the meta device: that makes torch import its compiler, which takes seconds.
+        model = cls(config)
         model.load_state_dict(weights, strict=True, assign=True)
         return model.eval()
 
