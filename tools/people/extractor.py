@@ -14,13 +14,17 @@ from tools.types import Box
 CLOSE_SHARE = 0.35
 """A person whose head and shoulders take this share of the picture's height is close to the camera."""
 SAMPLE_HZ = 2.0
+PERSON, PERHAPS = "person", "possible person"
+"""Categories of entities: found again and again; found too seldom to be believed."""
+MIN_DOUBTFUL_HITS = 2
+DOUBTFUL = 0.25
 
 
 class PeopleExtractor(Extractor):
-    """Entities of category 'person' with observations."""
+    """Entities of category 'person', and 'possible person' for sightings too few to be believed, with observations."""
 
     name = "people"
-    version = "1"
+    version = "2"
     sample_hz = SAMPLE_HZ
     background = True
 
@@ -40,44 +44,46 @@ class PeopleExtractor(Extractor):
         faces = [item for item in found if item.kind == "face"]
         # A body around a face is the same person: the face is the better hit.
         bodies = [item for item in found if item.kind == "body" and not any(_holds(item, face) for face in faces)]
-        self._tracker.add(frame.t_s, faces + bodies)
+        self._tracker.add(frame, faces + bodies)
 
     def finish(self) -> Tables:
         entities: list[Row] = []
         observations: list[Row] = []
         for track in self._tracker.finish():
-            samples = round((track.times[-1] - track.times[0]) * self.sample_hz) + 1
-            if not track.believed(samples):
+            believed = track.believed()
+            if len(track.hits) < MIN_DOUBTFUL_HITS:
                 continue
             entity_id = f"{self.name}:{len(entities)}"
-            boxes = [person_box(hit, *self._size) for hit in track.hits]
-            entities.append(self._entity(entity_id, track, boxes, samples))
+            boxes = [person_box(one.item, *self._size) for one in track.sightings]
+            entities.append(self._entity(entity_id, track, boxes, believed=believed))
             observations += [
-                {"entity_id": entity_id, "t_s": t_s, "x1": b.x1, "y1": b.y1, "x2": b.x2, "y2": b.y2}
-                | {"confidence": hit.score}
-                for t_s, hit, b in zip(track.times, track.hits, boxes, strict=True)
+                {"entity_id": entity_id, "t_s": one.t_s, "x1": b.x1, "y1": b.y1, "x2": b.x2, "y2": b.y2}
+                | {"confidence": one.item.score}
+                for one, b in zip(track.sightings, boxes, strict=True)
             ]
         return {"entity": entities, "observation": observations}
 
-    def _entity(self, entity_id: str, track: PersonTrack, boxes: list[Box], samples: int) -> dict[str, Any]:
+    def _entity(self, entity_id: str, track: PersonTrack, boxes: list[Box], *, believed: bool) -> Row:
         heights = sorted(box.y2 - box.y1 for box in boxes)
         share = heights[len(heights) // 2] / max(1, self._size[1])
         close = share >= CLOSE_SHARE
-        # The person is there a little before the first and after the last hit: half a sampling step.
+        # The person is there a little before the first and after the last sighting: half a sampling step.
         slack_s = 0.5 / self.sample_hz
+        where = "close to the camera" if close else "further away"
         return {
             "entity_id": entity_id,
-            "category": "person",
-            "description": "a person close to the camera" if close else "a person further away",
-            "first_s": max(0.0, track.times[0] - slack_s),
-            "last_s": track.times[-1] + slack_s,
+            "category": PERSON if believed else PERHAPS,
+            "description": f"a person {where}" if believed else f"perhaps a person {where}",
+            "first_s": max(0.0, track.sightings[0].t_s - slack_s),
+            "last_s": track.sightings[-1].t_s + slack_s,
             "attributes": {
+                "n_hits": len(track.hits),
                 "face_hits": track.faces,
                 "body_hits": track.bodies,
                 "height_share": round(share, 4),
                 "close": close,
             },
-            "confidence": track.confidence(samples),
+            "confidence": track.confidence() if believed else DOUBTFUL,
         }
 
 

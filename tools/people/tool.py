@@ -6,12 +6,22 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from tools.base import Tool, ToolArgs, ToolContext, ToolResult
-from tools.people.detector import PeopleDetector
+from tools.base import InvalidArguments, Tool, ToolArgs, ToolContext, ToolResult
+from tools.people.detector import PeopleDetector, skin_mask
+from tools.people.extractor import PERHAPS, PERSON
 from tools.types import Box, Evidence
 
-GAP_S = 2.0
-"""Sightings of the same place in the picture within this gap are one stay."""
+SKIN_FRAMES = 7
+SKIN_SHARE = 0.01
+"""Of the picture: with fewer skin colours, nobody can be close without having been found by face or body."""
+SURE_NOBODY, UNSURE_NOBODY = 0.7, 0.5
+"""Confidence when nobody was found anywhere: without and with skin colours in the picture (hands, turned heads)."""
+SURE_ABSENCE = 0.75
+"""Confidence when the detectors did find somebody at another time, so they work on this video."""
+DOUBT_PER_HIT, MAX_DOUBT = 0.07, 0.2
+"""Confidence lost for each sighting of somebody who was not believed."""
+DOUBT_OTHER_STAY = 0.1
+"""And for each stay that did not coincide with the others: the same person again, or another one."""
 
 
 class Stay(NamedTuple):
@@ -31,7 +41,9 @@ class FindPeople(Tool):
         video: str = Field("", description="Video id; empty = the first video in scope.")
         start_s: float = Field(0.0, ge=0, description="Start of the interval, seconds.")
         end_s: float | None = Field(None, description="End of the interval, seconds; empty = end of the video.")
-        close: bool = Field(False, description="Only people who are close to the camera.")
+        close: bool | None = Field(
+            None, description="true: only people close to the camera; false: only people further away; empty: all."
+        )
 
     class Result(ToolResult):
         count: int = Field(description="The largest number of people seen at the same time.")
@@ -41,17 +53,26 @@ class FindPeople(Tool):
     def run(self, args: Args, context: ToolContext) -> Result:
         memory = context.memory(args.video)
         end_s = args.end_s if args.end_s is not None else float(memory.video.media["duration_s"])
-        everybody = memory.rows("entity", "category = 'person'", order_by="first_s, entity_id")
-        people = [row for row in everybody if row["attributes"].get("close") or not args.close]
-        here = [row for row in people if row["first_s"] <= end_s and row["last_s"] >= args.start_s]
-        evidence = [self._evidence(memory, row, args.start_s, end_s) for row in here]
+        if end_s < args.start_s:
+            raise InvalidArguments(f"end_s ({end_s:g}) is before start_s ({args.start_s:g}); swap them")
+        rows = memory.rows("entity", "category IN (?, ?)", [PERSON, PERHAPS], "first_s, entity_id")
+        asked = [row for row in rows if args.close is None or bool(row["attributes"].get("close")) == args.close]
+        known = [row for row in asked if row["category"] == PERSON]
+        here = [row for row in known if _within(row, args.start_s, end_s)]
+        perhaps = [row for row in asked if row["category"] == PERHAPS and _within(row, args.start_s, end_s)]
         count = _most_at_once(here, args.start_s, end_s)
+        if here:
+            confidence = _presence(here, perhaps, count)
+        elif known and not perhaps:
+            confidence = SURE_ABSENCE
+        else:
+            confidence = _absence(context, args, end_s) - _doubt(perhaps)
         return self.Result(
             summary=_told(count, args.close),
             status="ok" if here else "empty",
-            confidence=_confidence(here, people, count, args.start_s),
+            confidence=max(0.2, confidence),
             model=PeopleDetector.model,
-            evidence=evidence,
+            evidence=[self._evidence(memory, row, args.start_s, end_s) for row in here],
             count=count,
             present=bool(here),
             intervals=[Stay(max(args.start_s, row["first_s"]), min(end_s, row["last_s"])) for row in here],
@@ -73,10 +94,14 @@ class FindPeople(Tool):
         )
 
 
-def _told(count: int, close: bool) -> str:
+def _told(count: int, close: bool | None) -> str:
     who = "person" if count == 1 else "people"
-    where = " close to the camera" if close else ""
+    where = "" if close is None else " close to the camera" if close else " further away"
     return f"{count} {who}{where}" if count else f"nobody{where} was found"
+
+
+def _within(row: dict[str, Any], start_s: float, end_s: float) -> bool:
+    return bool(row["first_s"] <= end_s and row["last_s"] >= start_s)
 
 
 def _most_at_once(people: list[dict[str, Any]], start_s: float, end_s: float) -> int:
@@ -93,10 +118,25 @@ def _most_at_once(people: list[dict[str, Any]], start_s: float, end_s: float) ->
     return max(most, 1 if people else 0)
 
 
-def _confidence(here: list[dict[str, Any]], known: list[dict[str, Any]], count: int, start_s: float) -> float:
-    """Presence: that of the surest people counted. Absence: surer when somebody was found at another time."""
-    if here:
-        best = sorted((row["confidence"] for row in here), reverse=True)[:count]
-        doubtful = len(here) - count
-        return float(max(0.3, min(best) - 0.04 * doubtful))
-    return 0.75 if known else 0.62
+def _presence(here: list[dict[str, Any]], perhaps: list[dict[str, Any]], count: int) -> float:
+    """That of the least sure of those counted, less the doubts."""
+    counted = sorted((row["confidence"] for row in here), reverse=True)[:count]
+    return float(min(counted)) - DOUBT_OTHER_STAY * (len(here) - count) - _doubt(perhaps)
+
+
+def _doubt(perhaps: list[dict[str, Any]]) -> float:
+    return sum(min(MAX_DOUBT, DOUBT_PER_HIT * row["attributes"].get("n_hits", 1)) for row in perhaps)
+
+
+def _absence(context: ToolContext, args: FindPeople.Args, end_s: float) -> float:
+    """How sure it is that nobody is there when no face or body was ever found: skin colours leave it open."""
+    import numpy as np
+
+    shares = []
+    with context.reader(args.video) as reader:
+        last_s = min(end_s, reader.info.duration_s)
+        for part in (np.arange(SKIN_FRAMES) + 0.5) / SKIN_FRAMES:
+            context.check_cancelled()
+            frame = reader.frame_at(args.start_s + float(part) * max(0.0, last_s - args.start_s))
+            shares.append(float(skin_mask(frame.small).mean()))
+    return SURE_NOBODY if max(shares) < SKIN_SHARE else UNSURE_NOBODY
