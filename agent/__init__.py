@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from planners.answer import Answer as Answer
-
     from agent.api import VideoAgent as VideoAgent
+    from planners.answer import Answer as Answer
 
 __all__ = ["Answer", "VideoAgent"]
 

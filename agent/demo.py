@@ -21,10 +21,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for the sample and the evidence pictures")
     args = parser.parse_args()
 
-    from tools.media.sample import render_sample
-
     from agent.cli.ask import ask_and_print
     from tools.base import MediaError
+    from tools.media.sample import render_sample
 
     video = args.video
     if video is None:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from planners.answer import Answer
-
     from memory import Library
+    from planners.answer import Answer
 
 MAX_PICTURES = 6
 

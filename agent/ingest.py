@@ -20,11 +20,10 @@ from tools.base import Cancelled, Embedder, MissingModel
 from tools.extractor import DerivedExtractor, Extractor, Tables
 
 if TYPE_CHECKING:
-    from tools.media.reader import VideoReader
-
     from memory import Library
     from tools.media.frame import Frame
     from tools.media.probe import MediaInfo
+    from tools.media.reader import VideoReader
 
 QUEUE_FRAMES = 8
 """Frames that may wait for a heavy extractor: bounds the memory, whatever the length of the video."""
@@ -82,10 +81,9 @@ def ingest(
 
 def register(path: Path, library: Library) -> tuple[str, MediaInfo | None]:
     """Make the library know the file; gives its id, and what the probe found unless the file was known already."""
+    from memory import VideoRecord
     from tools.media.identity import content_id
     from tools.media.reader import VideoReader
-
-    from memory import VideoRecord
 
     path = path.expanduser().absolute()
     if path.is_file() and path.stat().st_size:

@@ -10,9 +10,8 @@ import typer
 
 def sample(out: Annotated[Path, typer.Argument(help="File to write, e.g. sample.mp4.")]) -> None:
     """Render a small sample clip to try things on."""
-    from tools.media.sample import render_sample
-
     from tools.base import InvalidArguments
+    from tools.media.sample import render_sample
 
     if out.suffix.lower() != ".mp4":
         raise InvalidArguments(f"{out}: name a file that ends in .mp4")
