@@ -8,18 +8,21 @@ from planners.answer import Alternative, Answer
 from planners.search import SearchResult
 from planners.state import Status
 from planners.trace import Answered
-from planners.votes import Ballot, ballots
+from planners.votes import Ballot, Found, ballots, vote
 
 ANSWERED = 0.6
 """An answer of at least this confidence is 'answered'."""
 UNCERTAIN_CAP = 0.55
+DOUBT = 0.4
+"""A likelier path that ended in 'cannot' counts against the winner like a contradiction of this value."""
 
 
 def aggregate(result: SearchResult, *, trace_id: str) -> Answer:
     """The answer with the most votes (planners.votes); what others said stays visible as alternatives.
 
-    Confidence is the value of the winner's best draft times the winner's share of the votes. A draft that calls itself
-    uncertain stays so, at most at UNCERTAIN_CAP. The answer is noted at the end of the result's trace.
+    Confidence is the value of the winner's best draft times the winner's share of the votes; a 'cannot' has no part in
+    them, but one on a likelier path is a doubt: what the policy thought to be the way to the answer was none. A draft
+    that calls itself uncertain stays so, at most at UNCERTAIN_CAP. The answer is noted at the end of the trace.
     """
     ranked = ballots(result.drafts)
     answer = _merged(ranked, result, trace_id) if ranked else _nothing(result, trace_id)
@@ -37,19 +40,22 @@ def aggregate(result: SearchResult, *, trace_id: str) -> Answer:
 
 
 def _merged(ranked: list[Ballot], result: SearchResult, trace_id: str) -> Answer:
-    total = math.fsum(ballot.weight for ballot in ranked)
-    shares = [ballot.weight / total if total > 0 else 1 / len(ranked) for ballot in ranked]
     best = ranked[0].best
-    draft, confidence = best.draft, best.value * shares[0]
+    draft = best.draft
     if best.value <= 0:  # every draft failed its checks
         return _nothing(result, trace_id)
+    mute = [ballot for ballot in ranked if not _speaks(ballot)]
+    against = mute[0].weight if draft.status == "cannot" else _doubt(mute, best)
+    total = math.fsum([against, *(ballot.weight for ballot in ranked if _speaks(ballot))])
+    shares = [ballot.weight / total if total > 0 else 0.0 for ballot in ranked]
+    confidence = best.value * shares[0] if draft.status != "cannot" else best.value
     status: Status = "answered" if confidence >= ANSWERED else "uncertain"
     if draft.status != "answered":
         status, confidence = draft.status, min(confidence, UNCERTAIN_CAP)
     alternatives = tuple(
         Alternative(ballot.best.draft.answer, ballot.best.value * share, "; ".join(ballot.best.reasons))
         for ballot, share in zip(ranked[1:], shares[1:], strict=True)
-        if ballot.best.draft.status != "cannot" and ballot.best.value > 0
+        if _speaks(ballot) and ballot.best.value > 0
     )
     return Answer(
         status=status,
@@ -63,6 +69,16 @@ def _merged(ranked: list[Ballot], result: SearchResult, trace_id: str) -> Answer
         trace_id=trace_id,
         missing=draft.missing,
     )
+
+
+def _speaks(ballot: Ballot) -> bool:
+    return ballot.best.draft.status != "cannot"
+
+
+def _doubt(mute: list[Ballot], best: Found) -> float:
+    """Votes against the winner by the 'cannot's of likelier paths."""
+    likelier = [found for ballot in mute for found in ballot.members if found.path_prior > best.path_prior]
+    return math.fsum(vote(DOUBT, found.path_prior) for found in likelier)
 
 
 def _nothing(result: SearchResult, trace_id: str) -> Answer:

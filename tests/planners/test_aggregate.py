@@ -44,7 +44,7 @@ founds = st.builds(
     draft=drafts,
     value=st.floats(0, 1),
     reasons=st.just(()),
-    path_prior=st.floats(1e-9, 1),
+    path_prior=st.floats(0, 1),
 )
 
 
@@ -141,6 +141,19 @@ def test_an_honest_cannot_wins_only_when_nothing_supported_was_found() -> None:
     answer = merged(cannot, found(0.0, Draft("answered", "wrong", 3)))
     assert (answer.status, answer.missing, answer.alternatives) == ("cannot", ("a model",), ())
     assert merged(cannot, found(0.7, Draft("answered", "right", 3))).value == 3
+
+
+def test_an_answer_from_an_unlikely_path_is_doubted_when_the_likely_one_ended_in_cannot() -> None:
+    cannot = Draft("cannot", "I cannot tell")
+    right = Draft("answered", "3", 3)
+    confidences = [merged(found(0.1, cannot, 1 - prior), found(0.9, right, prior)).confidence for prior in PRIORS]
+    assert confidences == sorted(confidences)
+    assert confidences[0] < 0.3
+    assert confidences[-1] == pytest.approx(0.9)  # a 'cannot' on a less likely path is no doubt
+    assert all(merged(found(0.1, cannot, 1 - prior), found(0.9, right, prior)).value == 3 for prior in PRIORS)
+
+
+PRIORS = (0.001, 0.01, 0.1, 0.4, 0.6)
 
 
 def test_nothing_found_is_cannot_and_says_why() -> None:

@@ -1,0 +1,147 @@
+"""The environment: each different call runs once, failures are typed, errors of the run pass through."""
+
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from pydantic import Field
+
+from planners.environment import ToolEnvironment
+from planners.state import ToolCall
+from tools.base import Cancelled, Tool, ToolArgs, ToolContext, ToolFailed, ToolResult
+from tools.registry import Registry
+
+
+class Drawn(ToolResult):
+    number: float
+
+
+class Draw(Tool):
+    """Draws a random number; fails or is cancelled on request."""
+
+    name = "draw"
+    description = "Draw a number."
+    runs: ClassVar[list[str]] = []
+
+    class Args(ToolArgs):
+        video: str = Field("", description="Video id.")
+        start_s: float = Field(0.0, description="Start, seconds.")
+        then: str = Field("", description="What happens.")
+
+    Result = Drawn
+
+    def run(self, args: Args, context: ToolContext) -> Drawn:
+        self.runs.append(args.then)
+        if args.then == "fail":
+            raise ToolFailed("there is nothing to draw; draw elsewhere")
+        if args.then == "cancel":
+            raise Cancelled("cancelled")
+        if args.then == "bug":
+            raise ZeroDivisionError
+        return Drawn(summary="drawn", model="dice", number=context.rng.random())
+
+
+@dataclass
+class FakeMemory:
+    names: set[str] = field(default_factory=lambda: {"shots"})
+
+    def extractors(self) -> set[str]:
+        return self.names
+
+
+@dataclass
+class FakeLibrary:
+    memory: FakeMemory = field(default_factory=FakeMemory)
+
+    def open(self, video_id: str) -> FakeMemory:
+        return self.memory
+
+
+@pytest.fixture
+def library() -> FakeLibrary:
+    Draw.runs.clear()
+    return FakeLibrary()
+
+
+def environment(library: Any, seed: int = 0, **fields: Any) -> ToolEnvironment:
+    context = ToolContext(library, ["v", "w"], Path("unused"), rng=random.Random(seed), **fields)
+    return ToolEnvironment(Registry([Draw]), context)
+
+
+def number(environment: ToolEnvironment, **arguments: Any) -> float:
+    drawn = environment.execute(ToolCall("draw", arguments)).result
+    assert isinstance(drawn, Drawn)
+    return drawn.number
+
+
+def test_calls_that_mean_the_same_run_once(library: FakeLibrary) -> None:
+    world = environment(library)
+    same: list[dict[str, Any]] = [{}, {"start_s": 0}, {"start_s": 0.0, "video": ""}, {"video": "v", "then": ""}]
+    observations = [world.execute(ToolCall("draw", arguments)) for arguments in same]
+    assert len(Draw.runs) == 1
+    assert [observation.cached for observation in observations] == [False, True, True, True]
+    assert [observation.call.arguments for observation in observations] == same
+    assert all(observation.result == observations[0].result for observation in observations)
+
+
+@pytest.mark.parametrize("arguments", [{"start_s": 1.0}, {"video": "w"}, {"then": "x"}])
+def test_calls_that_differ_run_each(library: FakeLibrary, arguments: dict[str, Any]) -> None:
+    world = environment(library)
+    world.execute(ToolCall("draw"))
+    assert not world.execute(ToolCall("draw", arguments)).cached
+    assert len(Draw.runs) == 2
+
+
+def test_a_result_is_forgotten_when_the_memory_has_grown(library: FakeLibrary) -> None:
+    world = environment(library)
+    world.execute(ToolCall("draw"))
+    library.memory.names.add("speech")
+    assert not world.execute(ToolCall("draw")).cached
+
+
+def test_results_depend_on_the_seed_and_not_on_the_order_of_calls(library: FakeLibrary) -> None:
+    one, other = environment(library), environment(library)
+    first = [number(one, start_s=1), number(one, start_s=2)]
+    second = [number(other, start_s=2), number(other, start_s=1)]
+    assert first == second[::-1]
+    assert first[0] != first[1]
+    assert number(environment(library, seed=1), start_s=1) != first[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "word"),
+    [
+        (ToolCall("draw", {"then": "fail"}), "ToolFailed", "draw elsewhere"),
+        (ToolCall("draw", {"colour": "red"}), "InvalidArguments", "colour"),
+        (ToolCall("draw", {"start_s": "soon"}), "InvalidArguments", "start_s"),
+        (ToolCall("draw", {"video": "other"}), "InvalidArguments", "other"),
+        (ToolCall("drow"), "InvalidArguments", "did you mean draw?"),
+    ],
+)
+def test_a_failure_is_an_observation_with_its_kind(library: FakeLibrary, call: ToolCall, kind: str, word: str) -> None:
+    observation = environment(library).execute(call)
+    assert not observation.ok
+    assert observation.error_kind == kind
+    assert word in observation.error
+
+
+def test_a_failure_is_remembered_too(library: FakeLibrary) -> None:
+    world = environment(library)
+    first, second = (world.execute(ToolCall("draw", {"then": "fail"})) for _ in range(2))
+    assert (first.cached, second.cached, second.error) == (False, True, first.error)
+    assert Draw.runs == ["fail"]
+
+
+def test_errors_of_the_run_and_bugs_pass_through(library: FakeLibrary) -> None:
+    with pytest.raises(Cancelled):
+        environment(library).execute(ToolCall("draw", {"then": "cancel"}))
+    with pytest.raises(ZeroDivisionError):
+        environment(library).execute(ToolCall("draw", {"then": "bug"}))
+
+
+def test_nothing_runs_after_a_cancel(library: FakeLibrary) -> None:
+    with pytest.raises(Cancelled):
+        environment(library, cancelled=lambda: True).execute(ToolCall("draw"))
+    assert Draw.runs == []
