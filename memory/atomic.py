@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import shutil
+import time
 import uuid
 from pathlib import Path
 
 TEMPORARY = ".tmp-"
+FOREIGN_AGE_S = 86_400.0
+"""Whether a process of another machine lives cannot be asked: its temporaries are abandoned when they are this old."""
 
 
 def temporary_name(final: Path) -> Path:
-    """A name beside the final one that tells which process writes it."""
-    return final.with_name(f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex[:8]}-{final.name}")
+    """A name beside the final one that tells which process of which machine writes it."""
+    return final.with_name(f"{TEMPORARY}{os.getpid()}-{_machine()}-{uuid.uuid4().hex[:8]}-{final.name}")
+
+
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def sync_folder(folder: Path) -> None:
@@ -71,12 +80,22 @@ def remove_folder(folder: Path) -> None:
 def remove_abandoned(folder: Path) -> None:
     """Delete temporaries whose process is gone."""
     for entry in folder.glob(f"{TEMPORARY}*"):
-        pid = entry.name.removeprefix(TEMPORARY).partition("-")[0]
-        if pid.isdigit() and not _alive(int(pid)):
-            if entry.is_dir():
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink(missing_ok=True)
+        pid, machine, *_ = [*entry.name.removeprefix(TEMPORARY).split("-"), ""]
+        if machine == _machine() and pid.isdigit():
+            abandoned = not _alive(int(pid))
+        else:
+            abandoned = _age_s(entry) > FOREIGN_AGE_S
+        if abandoned and entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        elif abandoned:
+            entry.unlink(missing_ok=True)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:  # its writer has just published it
+        return 0.0
 
 
 def _alive(pid: int) -> bool:

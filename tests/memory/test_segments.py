@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memory.atomic import temporary_name
 from memory.segments import SegmentError, arrow_table, read_snapshot, segment_name, write_segment
 
 SHOTS = [{"shot_id": n, "start_s": float(n), "end_s": n + 1.0} for n in range(50)]
@@ -174,11 +175,14 @@ def test_a_damaged_segment_is_left_out_named_and_replaced(tmp_path: Path, damage
 def test_temporaries_of_the_dead_are_removed_those_of_the_living_stay(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    for pid in (dead.pid, os.getpid()):
-        (tmp_path / f".tmp-{pid}-00000000-x").mkdir()
+    mine = temporary_name(tmp_path / "x")
+    of_the_dead = mine.with_name(mine.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-", 1))
+    elsewhere, elsewhere_long_ago = tmp_path / ".tmp-1-otherhost-0-x", tmp_path / ".tmp-1-otherhost-1-x"
+    for folder in (mine, of_the_dead, elsewhere, elsewhere_long_ago):
+        folder.mkdir()
+    os.utime(elsewhere_long_ago, (0, 0))
     write(tmp_path)
-    left = [path.name for path in tmp_path.iterdir() if path.name.startswith(".tmp-")]
-    assert left == [f".tmp-{os.getpid()}-00000000-x"]
+    assert {path for path in tmp_path.iterdir() if path.name.startswith(".tmp-")} == {mine, elsewhere}
 
 
 WRITER = """
