@@ -1,8 +1,6 @@
-"""Fills memory with sound: silence, loud events, tones and speech-like stretches, from short-time features.
+"""Fills memory with sound: silence, tones, speech-like, pitched and noisy stretches, and loud events.
 
-Frames of 32 ms every 16 ms give level, spectral flatness (tonal against noisy), the strongest frequency, and the share
-of energy in the band of voices; speech-like stretches are voiced frames that come and go at the rate of syllables
-(2 to 8 Hz; Scheirer and Slaney 1997).
+Every moment belongs to one kind of stretch; loud events lie over them. Works from short-time features, without a model.
 """
 
 from __future__ import annotations
@@ -14,147 +12,150 @@ import numpy.typing as npt
 
 from tools.extractor import Extractor, Row, Tables
 from tools.media.sound import SAMPLE_RATE_HZ, AudioChunk
+from tools.sound.features import FLOOR_DB, HOP_S, Features, FeatureStream, frame_time, runs
+from tools.sound.loud import loud_events
+from tools.sound.voice import SILENT_DB, VOICED, speech_frames, voice_score
 
-WINDOW, HOP = 512, 256
-SILENT_DB = -55.0
-"""Relative to full scale: below it nothing is heard."""
-LOUD_STEP_DB = 14.0
-"""A loud event rises so far above the second before it."""
-TONE_FLATNESS = 0.005
-MIN_TONE_HZ = 180.0
-"""Lower hums are engines, wind and voices."""
-MIN_SILENCE_S, MIN_TONE_S, MIN_SPEECH_S = 0.5, 0.3, 0.8
 MODEL = "short-time spectrum"
+TONE_SHARE = 0.6
+"""Share of the power near the strongest partial from which a frame may be a tone."""
+TONE_STEP = 0.015
+"""Relative change of a tone's frequency from frame to frame: more is a glide."""
+ABOVE_SPEECH_DB = 6.0
+"""A loud event within speech rises so far above its loud vowels."""
+SMOOTH_S = 2.0
+"""Pitched or noisy is decided by the majority over this time."""
+LEAST_S = {"silence": 0.3, "tone": 0.3, "speech-like": 0.8, "pitched": 0.5, "noise": 0.5}
+"""Shorter stretches are not reported."""
+TEXTS = {
+    "silence": "silence",
+    "speech-like": "speech-like sound",
+    "pitched": "pitched sound, such as music, a hum or an animal",
+    "noise": "noise-like sound",
+}
 
-Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class _Features:
-    """Per frame: level in dB, flatness 0..1, strongest frequency in Hz, voiced or not."""
+class _Found:
+    """Something heard in frames [first, last)."""
 
-    level: Floats
-    flatness: Floats
-    peak_hz: Floats
-    voiced: npt.NDArray[np.bool_]
+    first: int
+    last: int
+    kind: str
+    text: str
+    confidence: float
+    details: dict[str, float | bool]
 
 
 class SoundExtractor(Extractor):
-    """Events of kind 'sound'. Keeps four numbers for every 16 ms, whatever the length."""
+    """Events of kind 'sound'. Keeps seven numbers for every 10 ms, whatever the length; no sound."""
 
     name = "sound"
-    version = "1"
+    version = "2"
     wants_audio = True
 
     def __init__(self) -> None:
-        self._rest = np.zeros(0, dtype=np.float32)
-        self._parts: list[npt.NDArray[np.float32]] = []
+        self._stream = FeatureStream()
         self._start_s: float | None = None
+        self._count = 0
 
     def on_audio(self, chunk: AudioChunk) -> None:
         if self._start_s is None:
             self._start_s = chunk.start_s
-        samples = np.concatenate([self._rest, chunk.samples])
-        count = max(0, (len(samples) - WINDOW) // HOP + 1)
-        if count:
-            self._parts.append(_features(samples, count))
-        self._rest = samples[count * HOP :]
+        self._count += len(chunk.samples)
+        self._stream.add(chunk.samples)
 
     def finish(self) -> Tables:
-        if not self._parts:
+        features = self._stream.all()
+        if not len(features):
             return {"event": []}
-        level, flatness, peak_hz, voiced = np.concatenate(self._parts).astype(np.float64).T
-        features = _Features(level, flatness, peak_hz, voiced > 0.5)
-        found = [
-            *_silences(features),
-            *_loud(features),
-            *_tones(features),
-            *_speech(features),
-        ]
-        step_s, zero_s = HOP / SAMPLE_RATE_HZ, self._start_s or 0.0
-        rows: list[Row] = []
-        for first, last, kind, text, confidence in sorted(found, key=lambda item: (item[0], item[2])):
-            rows.append(
-                {
-                    "event_id": f"{self.name}:{len(rows)}",
-                    "kind": "sound",
-                    "start_s": zero_s + first * step_s,
-                    "end_s": zero_s + last * step_s,
-                    "text": text,
-                    "attributes": {"kind": kind, "level_db": round(float(np.median(level[first:last])), 1)},
-                    "confidence": confidence,
-                }
-            )
-        return {"event": rows}
+        found = _stretches(features)
+        found += _loud(features, [one for one in found if one.kind == "speech-like"])
+        found.sort(key=lambda one: (one.first, one.last, one.kind))
+        return {"event": [self._row(number, one, features) for number, one in enumerate(found)]}
+
+    def _row(self, number: int, one: _Found, f: Features) -> Row:
+        zero_s = self._start_s or 0.0
+        end_s = self._count / SAMPLE_RATE_HZ
+        return {
+            "event_id": f"{self.name}:{number}",
+            "kind": "sound",
+            "start_s": zero_s + (frame_time(one.first) if one.first else 0.0),
+            "end_s": zero_s + (frame_time(one.last) if one.last < len(f) else end_s),
+            "text": one.text,
+            "attributes": {
+                "kind": one.kind,
+                "level_db": round(float(np.median(f.level_db[one.first : one.last])), 1),
+                **one.details,
+            },
+            "confidence": one.confidence,
+        }
 
 
-def _features(samples: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float32]:
-    """float32 [count, 4]: level, flatness, peak_hz, voiced."""
-    frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP][:count]
-    level = 20 * np.log10(np.sqrt(np.mean(frames.astype(np.float64) ** 2, axis=1)) + 1e-6)
-    power = np.abs(np.fft.rfft(frames * np.hanning(WINDOW), axis=1)) ** 2 + 1e-10
-    flatness = np.exp(np.log(power).mean(1)) / power.mean(1)
-    hz = np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE_HZ)
-    peak = hz[power.argmax(1)]
-    band = power[:, (hz >= 150) & (hz <= 3800)].sum(1) / power.sum(1)
-    voiced = (level > SILENT_DB + 10) & (band > 0.6) & (flatness < 0.25) & (flatness > 0.0008) & (peak < 1500)
-    return np.stack([level, flatness, peak, voiced], axis=1).astype(np.float32)
-
-
-_Stretch = tuple[int, int, str, str, float]
-
-
-def _runs(flags: npt.NDArray[np.bool_], least_s: float, bridge_s: float = 0.0) -> list[tuple[int, int]]:
-    """[first, last) of runs of true that last long enough; shorter gaps than `bridge_s` are bridged."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    runs: list[list[int]] = []
-    bridge, least = bridge_s * SAMPLE_RATE_HZ / HOP, least_s * SAMPLE_RATE_HZ / HOP
-    for first, last in edges.reshape(-1, 2):
-        if runs and first - runs[-1][1] <= bridge:
-            runs[-1][1] = int(last)
-        else:
-            runs.append([int(first), int(last)])
-    return [(first, last) for first, last in runs if last - first >= least]
-
-
-def _silences(f: _Features) -> list[_Stretch]:
-    return [(a, b, "silence", "silence", 0.95) for a, b in _runs(f.level < SILENT_DB, MIN_SILENCE_S)]
-
-
-def _loud(f: _Features) -> list[_Stretch]:
-    """Sudden rises above the median of the second before."""
-    from scipy.ndimage import median_filter
-
-    second = SAMPLE_RATE_HZ // HOP
-    before = median_filter(f.level, size=second, origin=second // 2 - 1, mode="nearest")
-    rising = (f.level > np.maximum(before, SILENT_DB) + LOUD_STEP_DB) & (f.level > -35)
-    return [(a, b, "loud", "loud event", 0.7) for a, b in _runs(rising, 0.03, 0.2)]
-
-
-def _tones(f: _Features) -> list[_Stretch]:
-    steady = (f.flatness < TONE_FLATNESS) & (f.level > SILENT_DB + 10) & (f.peak_hz >= MIN_TONE_HZ)
-    same = np.concatenate([[False], np.abs(np.diff(f.peak_hz)) < 40])
-    found: list[_Stretch] = []
-    for a, b in _runs(steady & same, MIN_TONE_S):
-        hz = float(np.median(f.peak_hz[a:b]))
-        found.append((a, b, "tone", f"tone of about {hz:.0f} Hz", 0.85))
+def _stretches(f: Features) -> list[_Found]:
+    """One kind for each moment: the first that fits of silence, tone, speech-like, pitched, noise."""
+    silent = f.level_db < SILENT_DB
+    score = voice_score(f)
+    pitched = _majority(f.periodicity > VOICED)
+    free = np.ones(len(f), dtype=np.bool_)
+    found: list[_Found] = []
+    for kind, flags in (
+        ("silence", silent),
+        ("tone", _tonal(f) & ~silent),
+        ("speech-like", speech_frames(f, score)),
+        ("pitched", pitched),
+        ("noise", ~pitched),
+    ):
+        for first, last in runs(flags & free, LEAST_S[kind]):
+            free[first:last] = False
+            found.append(_described(kind, first, last, f, float(score[first:last].mean())))
     return found
 
 
-def _speech(f: _Features) -> list[_Stretch]:
-    """Voiced stretches whose level comes and goes at the rate of syllables."""
-    found: list[_Stretch] = []
-    rate = SAMPLE_RATE_HZ / HOP
-    for a, b in _runs(f.voiced, MIN_SPEECH_S, 0.4):
-        level = np.clip(f.level[a:b], SILENT_DB, 0)
-        spectrum = np.abs(np.fft.rfft((level - level.mean()) * np.hanning(len(level)))) ** 2
-        hz = np.fft.rfftfreq(len(level), 1 / rate)
-        total = float(spectrum[(hz > 0.5) & (hz < 25)].sum())
-        syllables = float(spectrum[(hz >= 2) & (hz <= 8)].sum()) / total if total else 0.0
-        swing = float(np.percentile(level, 90) - np.percentile(level, 10))
-        share = float(f.voiced[a:b].mean())
-        if swing < 8 or syllables < 0.3 or share > 0.97:
+def _described(kind: str, first: int, last: int, f: Features, score: float) -> _Found:
+    """Words and confidence for a stretch."""
+    part = f.cut(first, last)
+    if kind == "silence":
+        digital = bool(part.level_db.max() <= FLOOR_DB)
+        text = "digital silence: the track holds no signal" if digital else "silence"
+        return _Found(first, last, kind, text, 0.98 if digital else 0.9, {"digital": digital})
+    if kind == "tone":
+        hz, share = float(np.median(part.partial_hz)), float(np.median(part.partial_share))
+        return _Found(first, last, kind, f"tone of {hz:.0f} Hz", min(0.95, share), {"hz": round(hz, 1)})
+    if kind == "speech-like":
+        return _Found(first, last, kind, TEXTS[kind], 0.2 + 0.55 * score, {"voice_score": round(score, 3)})
+    clear = abs(float((part.periodicity > VOICED).mean()) - 0.5) * 2
+    return _Found(
+        first, last, kind, TEXTS[kind], 0.4 + 0.3 * clear, {"flatness": round(float(part.flatness.mean()), 4)}
+    )
+
+
+def _tonal(f: Features) -> Flags:
+    """Frames of a tone whose frequency stays."""
+    step = np.abs(np.diff(f.partial_hz)) <= TONE_STEP * f.partial_hz[1:]
+    strong = f.partial_share >= TONE_SHARE
+    together = step & strong[1:] & strong[:-1]
+    return np.concatenate([together, [False]]) | np.concatenate([[False], together])
+
+
+def _loud(f: Features, speech: list[_Found]) -> list[_Found]:
+    """Loud events; within speech-like stretches only what stands out of the speech."""
+    level = f.level_db.astype(np.float64)
+    found = []
+    for one in loud_events(level):
+        peak = float(level[one.first : one.last].max())
+        inside = (a for a in speech if a.first <= one.first < a.last)
+        if any(peak < np.percentile(level[a.first : a.last], 95) + ABOVE_SPEECH_DB for a in inside):
             continue
-        confidence = float(np.clip(0.25 + 0.5 * (syllables - 0.3) + (swing - 8) / 60, 0.2, 0.7))
-        found.append((a, b, "speech-like", "speech-like sound", confidence))
+        details: dict[str, float | bool] = {"rise_db": round(one.rise_db, 1)}
+        found.append(_Found(one.first, one.last, "loud", "loud event", one.confidence, details))
     return found
+
+
+def _majority(flags: Flags) -> Flags:
+    """Whether most frames of the surrounding SMOOTH_S are true."""
+    size = round(SMOOTH_S / HOP_S) | 1
+    sums = np.concatenate([[0], np.cumsum(np.pad(flags, size // 2, mode="edge"))])
+    return np.asarray(sums[size:] - sums[:-size] > size / 2)
