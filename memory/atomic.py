@@ -81,10 +81,8 @@ def remove_abandoned(folder: Path) -> None:
     """Delete temporaries whose process is gone."""
     for entry in folder.glob(f"{TEMPORARY}*"):
         pid, machine, *_ = [*entry.name.removeprefix(TEMPORARY).split("-"), ""]
-        if machine == _machine() and pid.isdigit():
-            abandoned = not _alive(int(pid))
-        else:
-            abandoned = _age_s(entry) > FOREIGN_AGE_S
+        ours = machine == _machine() and pid.isdigit()
+        abandoned = not _alive(int(pid)) if ours else _age_s(entry) > FOREIGN_AGE_S
         if abandoned and entry.is_dir():
             shutil.rmtree(entry, ignore_errors=True)
         elif abandoned:
