@@ -6,12 +6,13 @@ more saturated than what is around it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from tools.colours.names import colour_mask
+from tools.colours.names import COLOUR_NAMES, classify
 from tools.media.frame import Frame
 from tools.types import Box
 
@@ -33,27 +34,31 @@ class Region:
     """Source pixels."""
     share: float
     """Of the picture's area, 0..1."""
+    compactness: float
+    """Area over that of the convex hull, less for long shapes, 0..1."""
     thingness: float
     """How much it looks like a separate thing, 0..1."""
 
 
-def colour_regions(frame: Frame, colour: str) -> list[Region]:
-    """Regions of a basic colour, largest first."""
+def colour_regions(frame: Frame, colours: Iterable[str]) -> dict[str, list[Region]]:
+    """Regions of each basic colour of a frame, largest first; the picture is smoothed and classified once."""
     import cv2
 
-    small = cv2.medianBlur(frame.small, 5)
-    named = colour_mask(np.asarray(small, dtype=np.uint8), colour).astype(np.uint8)
-    height, width = named.shape
-    reach = max(3, round(min(height, width) / 60)) | 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    closed = cv2.morphologyEx(named, cv2.MORPH_CLOSE, kernel)
-    mask = np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel), dtype=np.uint8)
+    small = np.asarray(cv2.medianBlur(frame.small, 5), dtype=np.uint8)
+    names = classify(small)
     hsv = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2HSV), dtype=np.uint8)
-    found = []
-    for part in _separate(mask):
-        share = float(part.mean())
-        if MIN_SHARE <= share <= MAX_SHARE:
-            found.append(_describe(part, share, hsv, frame.scale))
+    return {colour: _regions(names == COLOUR_NAMES.index(colour), hsv, frame.scale) for colour in colours}
+
+
+def _regions(named: Mask, hsv: npt.NDArray[np.uint8], scale: float) -> list[Region]:
+    import cv2
+
+    reach = max(3, round(min(named.shape) / 60)) | 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    closed = cv2.morphologyEx(named.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
+    mask = np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel), dtype=np.uint8)
+    shares = [(part, float(part.mean())) for part in _separate(mask)]
+    found = [_describe(part, share, hsv, scale) for part, share in shares if MIN_SHARE <= share <= MAX_SHARE]
     return sorted(found, key=lambda region: -region.share)
 
 
@@ -81,8 +86,9 @@ def _cut_necks(part: Mask, minimum: float) -> list[Mask]:
     cores, count = ndimage.label(distance > SPLIT_DEPTH * distance.max())
     if count < 2:
         return [part]
-    peaks = ndimage.maximum(distance, cores, range(1, count + 1))
-    keep = [label + 1 for label, peak in enumerate(peaks) if peak > 0.65 * distance.max()]
+    peaks = np.zeros(count + 1)
+    np.maximum.at(peaks, cores.ravel(), distance.ravel())
+    keep = [label for label in range(1, count + 1) if peaks[label] > 0.65 * distance.max()]
     if len(keep) < 2:
         return [part]
     nearest = np.stack([cv2.distanceTransform((cores != label).astype(np.uint8), cv2.DIST_L2, 5) for label in keep])
@@ -118,4 +124,4 @@ def _describe(part: Mask, share: float, hsv: npt.NDArray[np.uint8], scale: float
     centred = 1 - abs((x1 + x2) / width - 1) * 0.35
     thingness = compact * (0.3 + 0.7 * contrast) * size * centred * (1, 0.75, 0.4, 0.2, 0.1)[touching]
     box = Box(x1 * scale, y1 * scale, x2 * scale, y2 * scale)
-    return Region(box, share, float(np.clip(thingness, 0, 1)))
+    return Region(box, share, compact, float(np.clip(thingness, 0, 1)))

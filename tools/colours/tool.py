@@ -12,12 +12,17 @@ from tools.base import InvalidArguments, Tool, ToolArgs, ToolContext, ToolResult
 from tools.colours.names import COLOUR_NAMES, parse_colour
 from tools.colours.regions import Region, colour_regions
 from tools.media.frame import Frame
-from tools.types import Evidence
+from tools.media.spread import spread_frames
+from tools.types import Box, Evidence, Interval
 
 MODEL = "HSV regions"
 FRAMES = 11
 THING = 0.08
 """From this thingness on a region counts as a thing."""
+
+
+MANY, MANY_PENALTY = 5, 0.04
+"""Each thing beyond so many lowers the confidence: patches of foliage, stripes and bricks are many."""
 
 
 class ColourSummary(ToolResult):
@@ -27,6 +32,9 @@ class ColourSummary(ToolResult):
     count: int = Field(description="Separate things, the number seen most often among the well-seen frames.")
     saliency: float = Field(description="How much the best region looks like a thing, averaged over frames, 0..1.")
     share: float = Field(description="Mean share of the picture that its things cover, 0..1.")
+    compactness: float = Field(description="Mean compactness of its things, 0 (ragged or long) to 1 (round, square).")
+    boxes: list[Box] = Field(description="Its things in one typical frame (the frame of the evidence), source pixels.")
+    seen: Interval | None = Field(description="From the first to the last sampled frame that shows it, seconds.")
 
 
 class FindColourRegions(Tool):
@@ -51,11 +59,14 @@ class FindColourRegions(Tool):
             if name is None:
                 raise InvalidArguments(f"{word!r} is no colour name; known: {', '.join(COLOUR_NAMES)}")
         video = context.video_id(args.video)
-        frames = _sample(context, video, args.start_s, args.end_s)
-        seen = {
-            word: [colour_regions(frame, name) for frame in frames] for word, name in names.items() if name is not None
-        }
-        summaries = [_summary(word, frames, regions, video) for word, regions in seen.items()]
+        frames = spread_frames(context, video, FRAMES, args.start_s, args.end_s)
+        basic = {name for name in names.values() if name is not None}
+        by_frame = [colour_regions(frame, sorted(basic)) for frame in frames]
+        summaries = [
+            _summary(word, frames, [regions[name] for regions in by_frame], video)
+            for word, name in names.items()
+            if name is not None
+        ]
         ranked = sorted((s for s in summaries if s.saliency > 0), key=lambda s: -s.saliency)
         best = ranked[0] if ranked else None
         runner_up = ranked[1].saliency if len(ranked) > 1 else 0.0
@@ -74,19 +85,6 @@ class FindColourRegions(Tool):
         )
 
 
-def _sample(context: ToolContext, video: str, start_s: float, end_s: float | None) -> list[Frame]:
-    """FRAMES frames spread over the interval, the very borders left out."""
-    frames = []
-    with context.reader(video) as reader:
-        last_s = min(reader.info.duration_s, end_s if end_s is not None else reader.info.duration_s)
-        if start_s >= last_s:
-            raise InvalidArguments(f"the interval {start_s:g}-{last_s:g} s is empty; start_s must be before end_s")
-        for share in (np.arange(FRAMES) + 0.5) / FRAMES:
-            context.check_cancelled()
-            frames.append(reader.frame_at(start_s + float(share) * (last_s - start_s)))
-    return frames
-
-
 def _summary(colour: str, frames: Sequence[Frame], seen: Sequence[list[Region]], video: str) -> ColourSummary:
     things = [[region for region in regions if region.thingness >= THING] for regions in seen]
     # One thing among many of its kind is no speck beside them.
@@ -96,7 +94,7 @@ def _summary(colour: str, frames: Sequence[Frame], seen: Sequence[list[Region]],
     if not present or len(present) < max(1, len(counts) // 5):
         return ColourSummary(
             summary=f"no {colour} thing", status="empty", confidence=0.7, model=MODEL, colour=colour, count=0,
-            saliency=0.0, share=0.0,
+            saliency=0.0, share=0.0, compactness=0.0, boxes=[], seen=None,
         )  # fmt: skip
     tally = Counter(present)
     # Things hide behind each other more often than they split, so the larger of two frequent counts is right.
@@ -112,14 +110,25 @@ def _summary(colour: str, frames: Sequence[Frame], seen: Sequence[list[Region]],
         for region in things[chosen]
     ]  # fmt: skip
     best = [max((region.thingness for region in row), default=0.0) for row in things]
-    steady = len(present) / len(counts)
+    steady, saliency = len(present) / len(counts), float(np.mean(best))
+    shown = [frame.t_s for frame, row in zip(frames, things, strict=True) if row]
     return ColourSummary(
         summary=f"{count} {colour} thing(s)",
-        confidence=float(np.clip(0.35 + 0.35 * agreement + 0.3 * steady, 0, 0.95)),
+        confidence=_sureness(agreement, steady, saliency, count),
         model=MODEL,
         evidence=evidence,
         colour=colour,
         count=count,
-        saliency=float(np.mean(best)),
+        saliency=saliency,
         share=float(np.mean([sum(region.share for region in row) for row in things])),
+        compactness=float(np.mean([region.compactness for row in things for region in row])),
+        boxes=[region.box for region in things[chosen]],
+        seen=Interval(shown[0], shown[-1]),
     )
+
+
+def _sureness(agreement: float, steady: float, saliency: float, count: int) -> float:
+    """Of a count: frames agree, the things are there all the time, stand out clearly, and are few."""
+    base = 0.35 + 0.35 * agreement + 0.3 * steady
+    many = MANY_PENALTY * max(0, count - MANY)
+    return float(np.clip(base * min(1.0, 0.45 + 1.2 * saliency) - many, 0.1, 0.95))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from tools.base import InvalidArguments, Tool, ToolArgs, ToolContext, ToolResult
+from tools.media.spread import spread_frames
 from tools.people.detector import PeopleDetector, skin_mask
 from tools.people.extractor import PERHAPS, PERSON
 from tools.types import Box, Evidence
@@ -130,13 +131,8 @@ def _doubt(perhaps: list[dict[str, Any]]) -> float:
 
 def _absence(context: ToolContext, args: FindPeople.Args, end_s: float) -> float:
     """How sure it is that nobody is there when no face or body was ever found: skin colours leave it open."""
-    import numpy as np
-
-    shares = []
-    with context.reader(args.video) as reader:
-        last_s = min(end_s, reader.info.duration_s)
-        for part in (np.arange(SKIN_FRAMES) + 0.5) / SKIN_FRAMES:
-            context.check_cancelled()
-            frame = reader.frame_at(args.start_s + float(part) * max(0.0, last_s - args.start_s))
-            shares.append(float(skin_mask(frame.small).mean()))
+    if args.start_s >= end_s:
+        return UNSURE_NOBODY
+    frames = spread_frames(context, args.video, SKIN_FRAMES, args.start_s, end_s)
+    shares = [float(skin_mask(frame.small).mean()) for frame in frames]
     return SURE_NOBODY if max(shares) < SKIN_SHARE else UNSURE_NOBODY
