@@ -255,10 +255,12 @@ class TreeSearch:
         The leader must keep MAJORITY times the votes of the runner-up with one more draft added that is as convincing
         as the leader's best.
         """
-        ranked = ballots(result.drafts)
-        if not ranked or ranked[0].best.draft.status != "answered":
+        if all(found.value < self._budget.stop_confidence for found in result.drafts):
             return False
+        ranked = ballots(result.drafts)
         leader = ranked[0]
+        if leader.best.draft.status != "answered":
+            return False
         if leader.best.value < self._budget.stop_confidence:
             return False
         untried = max(

@@ -69,13 +69,14 @@ def same_answer(first: Draft, second: Draft) -> bool:
 
 def ballots(found: Sequence[Found]) -> list[Ballot]:
     """Drafts joined by `same_answer` (directly or through others), most weight first; the order given is ignored."""
-    left = sorted(found, key=_rank)
+    left = list(found)
     groups: list[Ballot] = []
     while left:
         members = [left.pop(0)]
         for member in members:  # grows while it is walked
-            members += [other for other in left if same_answer(member.draft, other.draft)]
-            left = [other for other in left if not same_answer(member.draft, other.draft)]
+            same = [same_answer(member.draft, other.draft) for other in left]
+            members += [other for other, joins in zip(left, same, strict=True) if joins]
+            left = [other for other, joins in zip(left, same, strict=True) if not joins]
         members.sort(key=_rank)
         groups.append(Ballot(tuple(members), math.fsum(member.weight for member in members)))
     return sorted(groups, key=lambda ballot: (-ballot.weight, _rank(ballot.best)))
