@@ -22,6 +22,8 @@ MAX_SHARE = 0.3
 """Of the picture: larger ones are background."""
 SPLIT_DEPTH = 0.5
 """Where the distance to the border falls below this share of its peaks, touching things are separated."""
+JOIN_SHARE = 0.5
+"""A fragment with this share of its hull within the hull of a larger one belongs to that."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -57,7 +59,7 @@ def _regions(named: Mask, hsv: npt.NDArray[np.uint8], scale: float) -> list[Regi
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     closed = cv2.morphologyEx(named.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
     mask = np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel), dtype=np.uint8)
-    shares = [(part, float(part.mean())) for part in _separate(mask)]
+    shares = [(part, float(part.mean())) for part in _join(_separate(mask))]
     found = [_describe(part, share, hsv, scale) for part, share in shares if MIN_SHARE <= share <= MAX_SHARE]
     return sorted(found, key=lambda region: -region.share)
 
@@ -75,6 +77,32 @@ def _separate(mask: npt.NDArray[np.uint8]) -> list[Mask]:
         part = labels == label
         parts.extend(_cut_necks(part, minimum))
     return parts
+
+
+def _join(parts: list[Mask]) -> list[Mask]:
+    """Fragments that lie within one another's outline are one thing, cut up by a hand, a shadow or its contents."""
+    joined: list[Mask] = []
+    hulls: list[Mask] = []
+    for part in sorted(parts, key=lambda one: -int(one.sum())):
+        hull = hull_mask(part)
+        owner = next((n for n, other in enumerate(hulls) if (hull & other).sum() > JOIN_SHARE * hull.sum()), None)
+        if owner is None:
+            joined.append(part)
+            hulls.append(hull)
+        else:
+            joined[owner] = joined[owner] | part
+            hulls[owner] = hull_mask(joined[owner])
+    return joined
+
+
+def hull_mask(part: Mask) -> Mask:
+    """The convex hull of a region, filled, bool [H, W]."""
+    import cv2
+
+    rows, columns = np.nonzero(part)
+    filled = np.zeros(part.shape, np.uint8)
+    cv2.fillConvexPoly(filled, cv2.convexHull(np.stack([columns, rows], 1).astype(np.int32)), 1)
+    return filled.astype(bool)
 
 
 def _cut_necks(part: Mask, minimum: float) -> list[Mask]:

@@ -21,10 +21,16 @@ PLAIN_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Salient:
-    """Things of one picture. `plain` is the share of the picture that is surface."""
+    """Things of one picture."""
 
     boxes: list[Box]
+    """Source pixels."""
     plain: float
+    """Share of the picture that is surface, 0..1."""
+    unexplained: float
+    """Share of the picture that is neither surface nor one of the things, 0..1."""
+    texture: float
+    """Median step of lightness between neighbouring pixels of the surface, 8-bit levels."""
 
 
 def salient_things(frame: Frame) -> Salient:
@@ -39,15 +45,18 @@ def salient_things(frame: Frame) -> Salient:
     other = cv2.morphologyEx(cv2.morphologyEx(other, cv2.MORPH_OPEN, kernel), cv2.MORPH_CLOSE, kernel)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(other)
     height, width = other.shape
-    boxes = []
+    boxes, explained = [], 0.0
     for label in range(1, count):
         x, y, w, h, area = (int(part) for part in stats[label])
         share = area / other.size
         inside = x > 0 and y > 0 and x + w < width and y + h < height
         if MIN_SHARE <= share <= MAX_SHARE and inside and solidity(labels == label) > 0.7:
             s = frame.scale
+            explained += share
             boxes.append(Box(x * s, y * s, (x + w) * s, (y + h) * s))
-    return Salient(boxes, float(1 - other.mean()))
+    steps = np.hypot(cv2.Sobel(frame.gray, cv2.CV_32F, 1, 0), cv2.Sobel(frame.gray, cv2.CV_32F, 0, 1)) / 8
+    texture = float(np.median(steps[other == 0])) if (other == 0).any() else 255.0
+    return Salient(boxes, float(1 - other.mean()), float(other.mean()) - explained, texture)
 
 
 def _dominant(lab: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

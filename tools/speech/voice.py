@@ -1,4 +1,4 @@
-"""Voice activity: stretches of a block of sound that may hold speech."""
+"""Utterances: stretches of speech-like sound, split at pauses, none longer than a recogniser takes."""
 
 from __future__ import annotations
 
@@ -6,37 +6,62 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.media.sound import SAMPLE_RATE_HZ
+from tools.sound.features import HOP, HOP_S, WINDOW, Floats, features_of, runs
+from tools.sound.voice import SILENT_DB, speech_frames, voice_score
 
-FRAME = SAMPLE_RATE_HZ // 50
-"""20 ms."""
-PAUSE_S = 0.5
-"""A pause of this length ends a stretch."""
-PAD_S = 0.15
-MIN_S, MAX_S = 0.6, 20.0
-MIN_SWING_DB = 20.0
-"""Between loud and soft frames of a stretch: speech comes and goes, engines and wind do not."""
+PAUSE_S = 0.45
+"""A pause of this length ends an utterance."""
+PAUSE_RANGE_DB = 30.0
+"""A pause is so far below the loud vowels of the stretch, or in its softest tenth when the background is loud."""
+PAD_S = 0.2
+MIN_S, MAX_S = 0.4, 15.0
 
 
-def voiced_stretches(samples: npt.NDArray[np.float32]) -> list[tuple[int, int]]:
-    """[first, last) sample of stretches that are clearly above the floor, not steady, and of a voice's pitch range."""
-    count = len(samples) // FRAME
-    if count < 10:
-        return []
-    frames = samples[: count * FRAME].reshape(count, FRAME).astype(np.float64)
-    level = 20 * np.log10(np.sqrt((frames**2).mean(1)) + 1e-5)
-    floor = np.percentile(level, 10)
-    active = level > max(floor + 8, -50)
-    gap, pad = round(PAUSE_S * 50), round(PAD_S * 50)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], active.astype(np.int8), [0]]))).reshape(-1, 2)
-    runs: list[list[int]] = []
-    for first, last in edges:
-        if runs and first - runs[-1][1] <= gap and last - runs[-1][0] <= MAX_S * 50:
-            runs[-1][1] = int(last)
-        else:
-            runs.append([int(first), int(last)])
-    found = []
-    for first, last in runs:
-        part = level[first:last]
-        if last - first >= MIN_S * 50 and np.percentile(part, 95) - np.percentile(part, 10) >= MIN_SWING_DB:
-            found.append((max(0, first - pad) * FRAME, min(count, last + pad) * FRAME))
+def utterances(samples: npt.NDArray[np.float32]) -> list[tuple[int, int]]:
+    """[first, last) samples of the utterances in float32 mono [N], in order, each at most MAX_S and its padding."""
+    f = features_of(samples)
+    spoken = speech_frames(f, voice_score(f))
+    pad = round(PAD_S / HOP_S)
+    found: list[tuple[int, int]] = []
+    for first, last in runs(spoken, MIN_S):
+        for a, b in _split(f.level_db[first:last], first):
+            begin = max(0, a - pad) * HOP
+            end = min(len(samples), (b + pad) * HOP + WINDOW - HOP)
+            found.append((max(begin, found[-1][1] if found else 0), end))
     return found
+
+
+def _split(level: Floats, offset: int) -> list[tuple[int, int]]:
+    """Frames [first, last) between the pauses of a stretch."""
+    loud, soft = np.percentile(level, [95, 10])
+    floor = max(loud - PAUSE_RANGE_DB, min(soft + 3.0, loud - 15.0), SILENT_DB)
+    quiet = _smooth(level) <= floor
+    cuts = [(a, b) for a, b in runs(quiet, PAUSE_S) if a > 0 and b < len(level)]
+    bounds = [0, *(edge for cut in cuts for edge in cut), len(level)]
+    parts = []
+    for a, b in zip(bounds[::2], bounds[1::2], strict=True):
+        parts += _shortened(level, a, b)
+    return [(a + offset, b + offset) for a, b in parts if (b - a) * HOP_S >= MIN_S]
+
+
+def _shortened(level: Floats, a: int, b: int) -> list[tuple[int, int]]:
+    """Cut [a, b) at its softest moments until no part is longer than MAX_S."""
+    longest = round(MAX_S / HOP_S)
+    if b - a <= longest:
+        return [(a, b)]
+    # In the middle half, so that both parts are of use.
+    low, high = a + (b - a) // 4, b - (b - a) // 4
+    cut = low + int(np.argmin(_smooth(level[low:high])))
+    return _shortened(level, a, cut) + _shortened(level, cut, b)
+
+
+def _smooth(level: Floats) -> Floats:
+    """Mean over a tenth of a second: single quiet frames within a word are no pause."""
+    size = min(round(0.1 / HOP_S) | 1, len(level))
+    padded = np.pad(level, (size // 2, size - 1 - size // 2), mode="edge")
+    return np.convolve(padded, np.full(size, 1 / size, dtype=np.float32), mode="valid").astype(np.float32)
+
+
+def is_open(utterance: tuple[int, int], samples: npt.NDArray[np.float32]) -> bool:
+    """Whether an utterance reaches so near the end that what comes next may belong to it."""
+    return utterance[1] > len(samples) - round((PAUSE_S + PAD_S) * SAMPLE_RATE_HZ)
