@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,11 @@ _HUES = (
     (0, 9, "red"), (9, 22, "orange"), (22, 34, "yellow"), (34, 78, "green"), (78, 98, "teal"), (98, 128, "blue"),
     (128, 150, "purple"), (150, 168, "pink"), (168, 181, "red"),
 )  # fmt: skip
+_NEIGHBOURS = {
+    "brown": ("orange", "red", "yellow"), "orange": ("brown", "yellow", "red"), "red": ("orange", "brown", "pink"),
+    "pink": ("red", "purple", "orange"), "purple": ("blue", "pink"), "teal": ("blue", "green"),
+    "yellow": ("orange",), "grey": ("white", "black"),
+}  # fmt: skip
 DARK = 45
 """Below this value everything looks black."""
 PALE = 45
@@ -53,6 +59,19 @@ def classify(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     names[pale & (value < 175)] = COLOUR_NAMES.index("grey")
     names[value < DARK] = COLOUR_NAMES.index("black")
     return names.reshape(rgb.shape[:-1])
+
+
+def nearest_asked(names: npt.NDArray[np.uint8], asked: Collection[str]) -> npt.NDArray[np.uint8]:
+    """Where a colour is none of those asked for, the asked one that it passes into under other light, if there is one.
+
+    `names` holds indices into COLOUR_NAMES (as `classify` gives), any shape; so does the result.
+    """
+    table = np.arange(len(COLOUR_NAMES), dtype=np.uint8)
+    for index, name in enumerate(COLOUR_NAMES):
+        if name not in asked:
+            near = next((other for other in _NEIGHBOURS.get(name, ()) if other in asked), name)
+            table[index] = COLOUR_NAMES.index(near)
+    return table[names]
 
 
 def colour_mask(rgb: npt.NDArray[np.uint8], colour: str) -> npt.NDArray[np.bool_]:

@@ -6,13 +6,13 @@ more saturated than what is around it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from tools.colours.names import COLOUR_NAMES, classify
+from tools.colours.names import COLOUR_NAMES, classify, nearest_asked
 from tools.media.frame import Frame
 from tools.types import Box
 
@@ -22,6 +22,8 @@ MAX_SHARE = 0.3
 """Of the picture: larger ones are background."""
 SPLIT_DEPTH = 0.5
 """Where the distance to the border falls below this share of its peaks, touching things are separated."""
+SPLIT_DENTS = 0.4
+"""Parts are taken for things of their own when they lack so much less of their hulls than the whole does of its."""
 JOIN_SHARE = 0.5
 """A fragment with this share of its hull within the hull of a larger one belongs to that."""
 
@@ -42,14 +44,25 @@ class Region:
     """How much it looks like a separate thing, 0..1."""
 
 
-def colour_regions(frame: Frame, colours: Iterable[str]) -> dict[str, list[Region]]:
-    """Regions of each basic colour of a frame, largest first; the picture is smoothed and classified once."""
-    import cv2
+class ColourPicture:
+    """A frame, smoothed and classified once."""
 
-    small = np.asarray(cv2.medianBlur(frame.small, 5), dtype=np.uint8)
-    names = classify(small)
-    hsv = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2HSV), dtype=np.uint8)
-    return {colour: _regions(names == COLOUR_NAMES.index(colour), hsv, frame.scale) for colour in colours}
+    def __init__(self, frame: Frame) -> None:
+        import cv2
+
+        small = np.asarray(cv2.medianBlur(frame.small, 5), dtype=np.uint8)
+        self.names = classify(small)
+        """Index into COLOUR_NAMES, uint8 [H, W] of the small picture."""
+        self.scale, self.t_s = frame.scale, frame.t_s
+        self._hsv = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2HSV), dtype=np.uint8)
+
+    def regions(self, colour: str) -> list[Region]:
+        """Regions of a basic colour, largest first."""
+        return _regions(self.names == COLOUR_NAMES.index(colour), self._hsv, self.scale)
+
+    def near_regions(self, colour: str, asked: Collection[str]) -> list[Region]:
+        """As `regions`, with shades that pass into the colour and are not asked for themselves."""
+        return _regions(nearest_asked(self.names, asked) == COLOUR_NAMES.index(colour), self._hsv, self.scale)
 
 
 def _regions(named: Mask, hsv: npt.NDArray[np.uint8], scale: float) -> list[Region]:
@@ -124,7 +137,8 @@ def _cut_necks(part: Mask, minimum: float) -> list[Mask]:
     pieces = [part & (owner == number) for number in range(len(keep))]
     large = [piece for piece in pieces if piece.sum() >= minimum]
     # Things that merely touch are each compact; a single bent thing is not better split.
-    return large if len(large) > 1 and np.mean([solidity(piece) for piece in large]) > solidity(part) + 0.08 else [part]
+    dents = [1 - solidity(piece) for piece in large]
+    return large if len(large) > 1 and np.mean(dents) < SPLIT_DENTS * (1 - solidity(part)) else [part]
 
 
 def solidity(part: Mask) -> float:

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from tools.base import InvalidArguments, Tool, ToolArgs, ToolContext, ToolResult
 from tools.colours.names import COLOUR_NAMES, parse_colour
-from tools.colours.regions import Region, colour_regions
-from tools.media.frame import Frame
+from tools.colours.prominence import Kind, figure_scores, surface_scores, thing_scores
+from tools.colours.regions import ColourPicture, Region
 from tools.media.spread import spread_frames
 from tools.types import Box, Evidence, Interval
 
@@ -19,7 +19,15 @@ MODEL = "HSV regions"
 FRAMES = 11
 THING = 0.08
 """From this thingness on a region counts as a thing."""
-
+MAX_CONFIDENCE = {"thing": 0.95, "moving thing": 0.9, "surface": 0.9, "upper surface": 0.9, "lower surface": 0.85}
+MAX_FIGURE = 0.8
+"""There may be several figures, and a figure wears several colours."""
+CLEAR = 0.3
+"""A leading thing that looks less like one than this lowers the confidence."""
+SHADE_CONFIDENCE = 0.5
+"""Of a count that needs a generous reading of the colour."""
+NEAR_S = 0.2
+"""Boxes of moving things within this time of a picture belong to it."""
 
 MANY, MANY_PENALTY = 5, 0.04
 """Each thing beyond so many lowers the confidence: patches of foliage, stripes and bricks are many."""
@@ -46,12 +54,17 @@ class FindColourRegions(Tool):
     class Args(ToolArgs):
         video: str = Field("", description="Video id; empty = the first video in scope.")
         colours: list[str] = Field(default_factory=list, description="Colour words; empty = all basic colours.")
+        kind: Kind = Field(
+            "thing",
+            description="What bears the colour: a separate thing, one that changes place, a figure (person, animal, "
+            "or what it wears), or a surface (upper: sky; lower: ground, grass, water). Decides the ranking.",
+        )
         start_s: float = Field(0.0, ge=0, description="Start of the interval, seconds.")
         end_s: float | None = Field(None, description="End of the interval, seconds; empty = end of the video.")
 
     class Result(ToolResult):
         colours: list[ColourSummary] = Field(description="In the order asked.")
-        ranking: list[str] = Field(description="Colour words as asked, the most thing-like first.")
+        ranking: list[str] = Field(description="Colour words as asked, the likeliest colour of such a thing first.")
 
     def run(self, args: Args, context: ToolContext) -> Result:
         names = {word: parse_colour(word) for word in args.colours or COLOUR_NAMES}
@@ -59,24 +72,18 @@ class FindColourRegions(Tool):
             if name is None:
                 raise InvalidArguments(f"{word!r} is no colour name; known: {', '.join(COLOUR_NAMES)}")
         video = context.video_id(args.video)
-        frames = spread_frames(context, video, FRAMES, args.start_s, args.end_s)
-        basic = {name for name in names.values() if name is not None}
-        by_frame = [colour_regions(frame, sorted(basic)) for frame in frames]
-        summaries = [
-            _summary(word, frames, [regions[name] for regions in by_frame], video)
-            for word, name in names.items()
-            if name is not None
-        ]
-        ranked = sorted((s for s in summaries if s.saliency > 0), key=lambda s: -s.saliency)
-        best = ranked[0] if ranked else None
-        runner_up = ranked[1].saliency if len(ranked) > 1 else 0.0
-        sure = best.saliency / (best.saliency + runner_up) if best else 0.0
+        pictures = [ColourPicture(f) for f in spread_frames(context, video, FRAMES, args.start_s, args.end_s)]
+        summaries = [_summary(word, name, pictures, video) for word, name in names.items() if name is not None]
+        scores = _scores(args.kind, pictures, {name for name in names.values() if name is not None}, context, video)
+        ranked = sorted(
+            (s for s in summaries if scores[names[s.colour] or ""] > 0), key=lambda s: -scores[names[s.colour] or ""]
+        )
         asked_one = len(summaries) == 1
-        confidence = summaries[0].confidence if asked_one else min(0.95, max(0.3, 2 * sure - 0.65 + 0.3))
+        confidence = summaries[0].confidence if asked_one else _clearness(args.kind, sorted(scores.values())[::-1])
         told = ", ".join(f"{s.count} {s.colour}" for s in (ranked[:3] or summaries[:1]))
         return self.Result(
             summary=f"separate things by colour: {told}",
-            status="ok" if best and best.count else "empty",
+            status="ok" if ranked else "empty",
             confidence=confidence,
             model=MODEL,
             evidence=[row for s in ([summaries[0]] if asked_one else ranked[:1]) for row in s.evidence],
@@ -85,7 +92,48 @@ class FindColourRegions(Tool):
         )
 
 
-def _summary(colour: str, frames: Sequence[Frame], seen: Sequence[list[Region]], video: str) -> ColourSummary:
+def _scores(
+    kind: Kind, pictures: Sequence[ColourPicture], asked: set[str], context: ToolContext, video: str
+) -> dict[str, float]:
+    """How likely a thing of that kind has each of the basic colours; the scale depends on the kind."""
+    colours = sorted(asked)
+    if kind in ("thing", "moving thing"):
+        return thing_scores(pictures, colours, moving=kind == "moving thing")
+    if kind == "figure":
+        return figure_scores(pictures, colours, _moving_boxes(pictures, context, video))
+    return surface_scores(pictures, colours, kind)
+
+
+def _moving_boxes(pictures: Sequence[ColourPicture], context: ToolContext, video: str) -> list[list[Box]]:
+    """Boxes of the moving things and people that memory knows, for each picture."""
+    rows = context.memory(video).rows("observation", order_by="t_s")
+    times = np.array([row["t_s"] for row in rows])
+    near = [np.flatnonzero(np.abs(times - picture.t_s) <= NEAR_S) for picture in pictures]
+    return [[Box(*(rows[i][side] for side in ("x1", "y1", "x2", "y2"))) for i in found] for found in near]
+
+
+def _clearness(kind: Kind, scores: Sequence[float]) -> float:
+    """Confidence in the first of the sorted scores, by its lead over the second."""
+    best, second = scores[0], scores[1] if len(scores) > 1 else 0.0
+    if best <= 0:
+        return 0.3
+    lead = best / (best + second)
+    clear = min(1.0, 0.5 + 0.5 * best / CLEAR) if kind in ("thing", "moving thing") else 1.0
+    return float(np.clip((2.2 * lead - 0.65) * clear, 0.1, MAX_CONFIDENCE.get(kind, MAX_FIGURE)))
+
+
+def _summary(colour: str, name: str, pictures: Sequence[ColourPicture], video: str) -> ColourSummary:
+    """Things of a colour (`name` is its basic colour); where there are none, of shades that pass into it."""
+    strict = _count(colour, pictures, [picture.regions(name) for picture in pictures], video)
+    if strict.count:
+        return strict
+    near = _count(colour, pictures, [picture.near_regions(name, (name,)) for picture in pictures], video)
+    if not near.count:
+        return strict
+    return near.model_copy(update={"confidence": min(near.confidence, SHADE_CONFIDENCE)})
+
+
+def _count(colour: str, pictures: Sequence[ColourPicture], seen: Sequence[list[Region]], video: str) -> ColourSummary:
     things = [[region for region in regions if region.thingness >= THING] for regions in seen]
     # One thing among many of its kind is no speck beside them.
     things = [[r for r in row if r.share >= 0.15 * row[0].share] if row else [] for row in things]
@@ -104,14 +152,14 @@ def _summary(colour: str, frames: Sequence[Frame], seen: Sequence[list[Region]],
     chosen = next(index for index, number in enumerate(counts) if number == count)
     evidence = [
         Evidence(
-            video=video, start_s=frames[chosen].t_s, end_s=frames[chosen].t_s, box=region.box,
+            video=video, start_s=pictures[chosen].t_s, end_s=pictures[chosen].t_s, box=region.box,
             note=f"{colour} thing", tool=FindColourRegions.name, model=MODEL, confidence=region.thingness,
         )
         for region in things[chosen]
     ]  # fmt: skip
     best = [max((region.thingness for region in row), default=0.0) for row in things]
     steady, saliency = len(present) / len(counts), float(np.mean(best))
-    shown = [frame.t_s for frame, row in zip(frames, things, strict=True) if row]
+    shown = [picture.t_s for picture, row in zip(pictures, things, strict=True) if row]
     return ColourSummary(
         summary=f"{count} {colour} thing(s)",
         confidence=_sureness(agreement, steady, saliency, count),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from planners.embedded.choose import by_number, by_truth
+from planners.embedded.kinds import kind_of
 from planners.embedded.question import Question
 from planners.embedded.skill import OneCall, cannot, evidence_of, uncertain
 from planners.embedded.words import GENERIC_THINGS, colours_in
@@ -26,7 +27,9 @@ class ColourOf(OneCall):
         return 1.0 if not question.options or question.option_colours else 0.0
 
     def call(self, question: Question, window: dict[str, float]) -> ToolCall:
-        return ToolCall("find_colour_regions", {"colours": list(question.option_colours)} | window)
+        kind = kind_of(question.noun)
+        asked: dict[str, Any] = {"colours": list(question.option_colours)} | ({} if kind == "thing" else {"kind": kind})
+        return ToolCall("find_colour_regions", asked | window)
 
     def draft(self, question: Question, result: Any) -> Draft:
         if not result.ranking:
