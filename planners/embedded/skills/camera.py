@@ -10,7 +10,20 @@ from planners.embedded.skill import OneCall, evidence_of
 from planners.embedded.words import directions_in
 from planners.state import Draft, ToolCall
 
-_CAMERA = r"\b(camera|cameraman|viewpoint|tripod|handheld|hand-held|pans?|panning|tilts?|tilting|zooms?|zooming)\b"
+_CAMERA = (
+    r"\b(camera|cameraman|viewpoint|tripod|handheld|hand-held|panning|tilting|zooms?|zooming)\b"
+    # The verbs, not a frying pan.
+    r"|(?<!the )(?<!a )(?<!this )(?<!that )(?<!frying )\b(pans?|tilts?)\b"
+)
+_NOT_FILMING = (
+    r"\b(close to|near|nearest|towards?|from|at|into) the camera\b"
+    r"|\b(hold\w*|carr\w+|with|his|her|a|buy\w*) ((a|the|his|her) )?camera\b"
+)
+"""The camera as a place or as a thing in the picture."""
+
+
+def _about_filming(question: Question) -> bool:
+    return question.matches(_CAMERA) and not question.matches(_NOT_FILMING)
 
 
 class CameraMoves(OneCall):
@@ -24,7 +37,7 @@ class CameraMoves(OneCall):
     )
 
     def fits(self, question: Question) -> float:
-        if not question.matches(_CAMERA) or question.matches(r"\b(close to|near|nearest|towards?|from) the camera\b"):
+        if not _about_filming(question):
             return 0.0
         return 1.0 if question.kind == "boolean" or by_truth(question.options, True) else 0.0
 
@@ -59,8 +72,7 @@ class HowCameraMoves(OneCall):
     )
 
     def fits(self, question: Question) -> float:
-        about = question.matches(_CAMERA) and not question.matches(r"\b(close to|near|towards?|from) the camera\b")
-        return 0.9 if about and question.kind == "text" else 0.0
+        return 0.9 if _about_filming(question) and question.kind == "text" else 0.0
 
     def call(self, question: Question, window: dict[str, float]) -> ToolCall:
         return ToolCall("camera_motion", window)
