@@ -42,6 +42,9 @@ class ColourSummary(ToolResult):
     share: float = Field(description="Mean share of the picture that its things cover, 0..1.")
     compactness: float = Field(description="Mean compactness of its things, 0 (ragged or long) to 1 (round, square).")
     boxes: list[Box] = Field(description="Its things in one typical frame (the frame of the evidence), source pixels.")
+    centre: tuple[float, float] | None = Field(
+        description="Centre of its most thing-like one in that frame, shares of width and height (0..1)."
+    )
     seen: Interval | None = Field(description="From the first to the last sampled frame that shows it, seconds.")
 
 
@@ -142,7 +145,7 @@ def _count(colour: str, pictures: Sequence[ColourPicture], seen: Sequence[list[R
     if not present or len(present) < max(1, len(counts) // 5):
         return ColourSummary(
             summary=f"no {colour} thing", status="empty", confidence=0.7, model=MODEL, colour=colour, count=0,
-            saliency=0.0, share=0.0, compactness=0.0, boxes=[], seen=None,
+            saliency=0.0, share=0.0, compactness=0.0, boxes=[], centre=None, seen=None,
         )  # fmt: skip
     tally = Counter(present)
     # Things hide behind each other more often than they split, so the larger of two frequent counts is right.
@@ -171,8 +174,14 @@ def _count(colour: str, pictures: Sequence[ColourPicture], seen: Sequence[list[R
         share=float(np.mean([sum(region.share for region in row) for row in things])),
         compactness=float(np.mean([region.compactness for row in things for region in row])),
         boxes=[region.box for region in things[chosen]],
+        centre=_centre(max(things[chosen], key=lambda region: region.thingness).box, pictures[chosen]),
         seen=Interval(shown[0], shown[-1]),
     )
+
+
+def _centre(box: Box, picture: ColourPicture) -> tuple[float, float]:
+    height, width = (side * picture.scale for side in picture.names.shape)
+    return (box.x1 + box.x2) / 2 / width, (box.y1 + box.y2) / 2 / height
 
 
 def _sureness(agreement: float, steady: float, saliency: float, count: int) -> float:

@@ -11,7 +11,7 @@ from planners.embedded.words import directions_in
 from planners.state import Draft, ToolCall
 
 _CAMERA = (
-    r"\b(camera|cameraman|viewpoint|tripod|handheld|hand-held|panning|tilting|zooms?|zooming)\b"
+    r"\b(camera|cameraman|viewpoint|tripod|handheld|hand-held|panning|tilting|zooms?|zooming|shaky|wobbly)\b"
     # The verbs, not a frying pan.
     r"|(?<!the )(?<!a )(?<!this )(?<!that )(?<!frying )\b(pans?|tilts?)\b"
 )
@@ -54,7 +54,9 @@ class CameraMoves(OneCall):
             kinds = [span.kind for span in result.intervals]
             truth = any(specific in kind and all(word in kind for word in wanted) for kind in kinds)
             confidence = min(result.confidence, 0.8)
-        elif question.matches(r"\b(static|tripod|still|fixed|stationary)\b"):
+        elif question.matches(r"\b(shak(y|es|ing)|wobbl\w+|hand-?held)\b"):
+            truth, confidence = "handheld" in result.dominant, min(result.confidence, 0.8)
+        elif question.matches(r"\b(static|steady|tripod|still|fixed|stationary)\b"):
             truth, confidence = not result.moving, result.confidence
         else:
             truth, confidence = result.moving, result.confidence

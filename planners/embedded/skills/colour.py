@@ -87,6 +87,62 @@ class CountColoured(OneCall):
         return draft if confidence >= 0.6 else uncertain(draft)
 
 
+class WhereColoured(OneCall):
+    name = "where is a thing of a colour"
+    exemplars = (
+        "Where is the red ball?",
+        "On which side of the picture is the blue box?",
+        "In which half of the frame is the green car at the end?",
+        "Is the yellow cup on the left or on the right?",
+    )
+
+    def fits(self, question: Question) -> float:
+        asks = question.matches(r"\bwhere\b|\b(which|what) (side|half|part|corner)\b|\bon the (left|right)\b")
+        goes = question.matches(r"\b(go|goes|going|moves?|moving|runs?|drives?|walks?)\b")
+        return 0.9 if asks and question.colours and not question.quoted and not goes else 0.0
+
+    def call(self, question: Question, window: dict[str, float]) -> ToolCall:
+        return ToolCall("find_colour_regions", {"colours": [question.colours[0]]} | window)
+
+    def draft(self, question: Question, result: Any) -> Draft:
+        found = result.colours[0]
+        if found.centre is None:
+            return cannot(f"no separate {found.colour} thing stands out")
+        x, y = found.centre
+        across = "left" if x < 1 / 3 else "right" if x > 2 / 3 else "middle"
+        down = "top" if y < 1 / 3 else "bottom" if y > 2 / 3 else "middle"
+        said = across if down == "middle" else down if across == "middle" else f"{down} {across}"
+        option = _place_option(question.options, x, y)
+        confidence = found.confidence if found.count == 1 else 0.5
+        answer = f"The {found.colour} thing is at the {said} of the picture."
+        if question.kind == "boolean":
+            sides = question.directions & {"left", "right"}
+            truth = len(sides) == 1 and ("left" in sides) == (x < 0.5)
+            draft = Draft("answered", answer, truth, None, confidence, evidence_of(result, 1))
+        else:
+            draft = Draft("answered", answer, None, option, confidence, evidence_of(result, 1))
+        unsure = confidence < 0.6 or (bool(question.options) and option is None)
+        return uncertain(draft) if unsure else draft
+
+
+_PLACES = {"left": (0.17, 0.5), "right": (0.83, 0.5), "top": (0.5, 0.17), "upper": (0.5, 0.17), "bottom": (0.5, 0.83)}
+_PLACES |= {"lower": (0.5, 0.83), "middle": (0.5, 0.5), "centre": (0.5, 0.5), "center": (0.5, 0.5)}
+
+
+def _place_option(options: tuple[str, ...], x: float, y: float) -> str | None:
+    """The option whose place in the picture (shares of width and height) is nearest; None when none names one."""
+    distances = {}
+    for option in options:
+        named = [place for word, place in _PLACES.items() if word in option.lower().split()]
+        if named:
+            px = next((p[0] for p in named if p[0] != 0.5), 0.5)
+            py = next((p[1] for p in named if p[1] != 0.5), 0.5)
+            # "left" alone says nothing about the height.
+            sideways_only = all(p[1] == 0.5 for p in named) and px != 0.5
+            distances[option] = abs(px - x) + (0.0 if sideways_only else abs(py - y) if py != 0.5 else 0.0)
+    return min(distances, key=lambda option: distances[option]) if distances else None
+
+
 class CountThings(OneCall):
     name = "count things"
     exemplars = (
@@ -111,4 +167,4 @@ class CountThings(OneCall):
         return draft if result.confidence >= 0.6 else uncertain(draft)
 
 
-COLOUR_SKILLS = (ColourOf(), CountColoured(), CountThings())
+COLOUR_SKILLS = (ColourOf(), CountColoured(), WhereColoured(), CountThings())

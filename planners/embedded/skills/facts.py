@@ -42,7 +42,8 @@ class FileFacts(OneCall):
         if not subject:
             return 0.0
         if subject in ("duration_s", "width", "height"):
-            about_file = question.matches(_VIDEO) and not question.quoted
+            pixels = subject != "duration_s" and question.matches(r"\b(pixels?|picture|frame|image)\b")
+            about_file = (question.matches(_VIDEO) or pixels) and not question.quoted
             narrowed = question.matches(r"\b(shot|scene|visible|shown|text|speech|word|caption|until|before|after)\b")
             return 1.0 if about_file and not narrowed else 0.0
         return 0.9

@@ -11,7 +11,7 @@ from planners.state import Draft, ToolCall
 
 _MOTION = (
     r"\b(direction|directions|move|moves|moving|drift|drifts|walks?|walking|runs?|running|climbs?|climbing|flies|fly|"
-    r"flying|drives?|driving|goes?|going|travels?|rolls?|slides?|swims?|jumps?|falls?|rises?|turns?|comes?|approach\w*)\b"
+    r"flying|drives?|driving|go|goes|going|travels?|rolls?|slides?|swims?|jumps?|falls?|rises?|turns?|comes?|approach\w*)\b"
 )
 _DEPTH = r"\b(closer|nearer|approach\w*|farther|further|away|towards?)\b"
 _SAID = {"left": "to the left", "right": "to the right", "up": "upwards", "down": "downwards"}
@@ -41,10 +41,10 @@ class Direction(OneCall):
             return 0.0
         if question.kind == "boolean" and not question.directions & {"left", "right", "up", "down"}:
             return 0.0
-        sideways = question.directions & {"left", "right", "up", "down"} or question.matches(r"\bdirection|which way\b")
-        if not sideways:
-            return 0.0
-        return 1.0 if question.options or question.matches(r"\bdirection|which way|left|right|up|down\b") else 0.5
+        where = question.matches(
+            r"\bdirection|which way\b|\bwhere\b.*\b(go|goes|going|moves?|moving|drives?|runs?|walks?)\b"
+        )
+        return 1.0 if where or question.directions & {"left", "right", "up", "down"} else 0.0
 
     def call(self, question: Question, window: dict[str, float]) -> ToolCall:
         return _call(question, window)
@@ -120,4 +120,34 @@ class AnythingMoves(OneCall):
         return Draft("answered", result.summary, value, None, 0.75, evidence_of(result))
 
 
-MOTION_SKILLS = (Direction(), Approach(), AnythingMoves())
+class DoesItMove(OneCall):
+    name = "does a thing move"
+    exemplars = (
+        "Does the ball move?",
+        "Is the car moving?",
+        "Does the red cup stay where it is?",
+        "Do the boats move?",
+    )
+
+    def fits(self, question: Question) -> float:
+        asks = question.matches(r"\b(mov(e|es|ed|ing)|stands? still|stays? (still|where))\b") and question.noun
+        elsewhere = question.directions & {"left", "right", "up", "down", "closer", "away"}
+        return 0.9 if asks and not elsewhere and question.kind == "boolean" and _about_motion(question) else 0.0
+
+    def call(self, question: Question, window: dict[str, float]) -> ToolCall:
+        return _call(question, window)
+
+    def draft(self, question: Question, result: Any) -> Draft:
+        moves = result.status != "empty" and (result.direction != "none" or result.approach != "same")
+        truth = moves != question.matches(r"\bstill\b|\bstays?\b")
+        said = "Something moves that may be it." if moves else "Nothing was seen to move."
+        confidence = max(result.direction_confidence, result.approach_confidence)
+        draft = Draft("answered", said, truth, by_truth(question.options, truth), confidence, evidence_of(result))
+        # Which of the moving things is meant is known by its colour only.
+        known = bool(question.colours) and confidence >= 0.6
+        return (
+            draft if known else uncertain(draft, f"knowing which thing is the {question.noun} needs an object detector")
+        )
+
+
+MOTION_SKILLS = (Direction(), Approach(), DoesItMove(), AnythingMoves())

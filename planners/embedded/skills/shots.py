@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from planners.embedded.choose import by_number
+from planners.embedded.choose import by_number, by_truth
 from planners.embedded.question import Question
-from planners.embedded.skill import OneCall, cannot, evidence_of
+from planners.embedded.skill import OneCall, cannot, evidence_of, plain_window
 from planners.state import Draft, ToolCall
 
 _SHOT = r"\b(shots?|scenes?|cuts?|takes?|scene changes?|transitions?)\b"
@@ -27,17 +27,22 @@ class CountShots(OneCall):
             return 0.0
         if question.kind == "number" and question.matches(r"\b(how many|number of|how often)\b"):
             return 1.0 if question.matches(rf"(how many|number of|how often).{{0,25}}{_SHOT}") else 0.2
-        return 0.9 if question.kind == "boolean" and question.matches(r"\b(single|one|continuous|any|uncut)\b") else 0.0
+        asks = question.matches(r"\b(single|one|continuous|any|uncut)\b|\bthere (a|an) ")
+        return 0.9 if question.kind == "boolean" and asks and question.window.kind != "shot" else 0.0
 
     def call(self, question: Question, window: dict[str, float]) -> ToolCall:
         return ToolCall("list_shots")
 
     def draft(self, question: Question, result: Any) -> Draft:
-        count = result.count
+        window = plain_window(question)
+        within = [t for t in result.cuts if window.get("start_s", 0.0) <= t <= window.get("end_s", t)]
+        count = len(within) + 1
         evidence = evidence_of(result)
         if question.kind == "boolean":
             truth = count > 1 if question.matches(r"\b(cuts?|any|transitions?|changes?)\b") else count == 1
-            return Draft("answered", f"The video has {count} shot(s).", truth, None, result.confidence, evidence)
+            option = by_truth(question.options, truth)
+            where = "That part" if window else "The video"
+            return Draft("answered", f"{where} has {count} shot(s).", truth, option, result.confidence, evidence)
         value = count - 1 if question.matches(r"\b(cuts?|transitions?|changes?|change)\b") else count
         said = f"{value} cut(s)" if value != count else f"{count} shot(s)"
         option = by_number(question.options, value)
