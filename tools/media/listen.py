@@ -70,7 +70,7 @@ def _continuous(blocks: Iterator[tuple[int, Samples]], position: int, size: int)
 
 def _blocks(path: Path, zero_s: float, start_s: float) -> Iterator[tuple[int, Samples]]:
     """(sample position on the clock of the pictures, float32 mono) as decoded."""
-    with open_media(path) as container:
+    with open_media(path, sound=True) as container:
         expected: int | None = None
         resampler = _Resampler()
         for block in _decode(container, path, start_s + zero_s - PREROLL_S if start_s > 0 else None):

@@ -21,6 +21,12 @@ _HINTS = (
     ("sound", r"\b(sound|noise|beep|tone|silence|music|bang)\b"),
     ("camera", r"\b(camera|pans?|zooms?|tilts?)\b"),
 )
+_QUOTED = re.compile(r"[\"“«]([^\"“”«»]+)[\"”»]|(?<![A-Za-z])['‘]([^'’]+)['’](?![A-Za-z])")
+_INTRODUCTION = re.compile(
+    r"^(the |a )?(on-?screen )?(texts?|titles?|captions?|subtitles?|words?|sign|label|line)"
+    r"( (that )?(says?|saying|reads?|reading))? ",
+    re.IGNORECASE,
+)
 DIRECT, BY_KIND, BY_MEANING = 0.85, 0.62, 0.35
 
 
@@ -54,10 +60,12 @@ def _span(row: dict[str, Any]) -> Interval:
 
 
 def _by_text(phrase: str, memory: VideoMemory) -> list[Grounded]:
-    """Text on screen or speech that is (nearly) the phrase."""
+    """Text on screen or speech that is (nearly) the phrase, or what the phrase quotes or introduces as text."""
     found = []
+    quoted = {words for pair in _QUOTED.findall(phrase) for words in pair}
+    wanted = ({phrase, _INTRODUCTION.sub("", phrase)} | quoted) - {""}
     for row in memory.rows("event", "kind IN ('text', 'speech')", order_by="start_s"):
-        alike = text_similarity(row["text"], phrase)
+        alike = max(text_similarity(row["text"], words) for words in wanted)
         if alike >= 0.8:
             found.append(Grounded(_span(row), DIRECT * alike * row["confidence"], f"{row['kind']} {row['text']!r}"))
     return found
