@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tools.extractor import Extractor, Row, Tables
 from tools.media.frame import Frame
+from tools.tracking.anchors import Anchors
 from tools.tracking.global_motion import Motion, motion_between
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ STEADY_SHARE = 0.5
 """Least share of the net in the mean absolute speed of a deliberate movement."""
 LEAST_S = 0.5
 """Shorter stretches are given to their neighbours."""
+FULL_SUPPORT = 0.5
+"""With less of the picture behind a motion, it is believed less."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,11 +41,13 @@ class CameraExtractor(Extractor):
     `attributes`: speed_px_s (mean speed in source pixels), zoom_per_s (relative change of size), rotation_rad_s (of the
     scene, clockwise positive), pan_px_s and tilt_px_s (net; right and down positive), support (share of the picture
     that moves with the scene).
-    Memory: 56 bytes a sample.
+    Where the picture's anchors prove that the camera rests, they overrule the motion measured; the support is then the
+    anchors' share of the picture.
+    Memory: 56 bytes a sample, and what `Anchors` takes.
     """
 
     name: ClassVar[str] = "camera"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     sample_hz: ClassVar[float] = SAMPLE_HZ
 
     def begin(self, media: MediaInfo | None = None) -> None:
@@ -50,26 +55,32 @@ class CameraExtractor(Extractor):
         self._previous: Frame | None = None
         self._samples = array("d")
         self._starts: list[int] = [0]
+        self._anchors: list[Anchors] = []
+        """One of each shot."""
         self._side_px = 1.0
 
     def on_frame(self, frame: Frame) -> None:
         previous, self._previous = self._previous, frame
         self._side_px = float(max(frame.width, frame.height))
         if previous is None:
+            self._anchors.append(Anchors(frame.gray))
             return
         motion = motion_between(previous, frame)
         if motion.cut:
             self._starts.append(len(self._samples) // 7)
+            self._anchors.append(Anchors(frame.gray))
             return
+        self._anchors[-1].add(frame.gray)
         self._samples.extend((previous.t_s, frame.t_s, *_rates(motion, frame), motion.support))
 
     def finish(self) -> Tables:
         samples = np.frombuffer(self._samples, dtype=np.float64).reshape(-1, 7)
         rows: list[Row] = []
-        bounds = [*self._starts, len(samples)]
-        for low, high in pairwise(bounds):
+        bounds = pairwise([*self._starts, len(samples)])
+        for (low, high), anchors in zip(bounds, self._anchors, strict=False):  # a file without pictures has no anchors
             if high > low:
-                rows += self._shot(samples[low:high], last=high == len(samples))
+                samples_here = _overrule(samples[low:high], anchors.rest(high - low))
+                rows += self._shot(samples_here, last=high == len(samples))
         for number, row in enumerate(rows):
             row["event_id"] = f"{self.name}:{number}"
         return {"event": rows}
@@ -110,6 +121,15 @@ def _rates(motion: Motion, frame: Frame) -> tuple[float, float, float, float]:
     dx, dy = motion.shift_at(width / 2, height / 2)
     unit = max(width, height) * motion.dt_s
     return dx / unit, dy / unit, float(np.log(motion.scale)) / motion.dt_s, motion.rotation_rad / motion.dt_s
+
+
+def _overrule(samples: Floats, rest: Floats) -> Floats:
+    """The samples of a shot, those without motion in which the anchors prove rest (`rest` is their share there)."""
+    found = samples.copy()
+    wrong = (rest > 0) & np.array([_speed(sample[None]) >= MOVING for sample in samples])
+    found[wrong, 2:6] = 0.0
+    found[wrong, 6] = rest[wrong]
+    return found
 
 
 def _speed(samples: Floats) -> float:
@@ -167,4 +187,4 @@ def _runs(names: list[str], samples: Floats) -> list[tuple[str, int, int]]:
 def _confidence(speed: float, support: float) -> float:
     """Far from the threshold and much of the picture agrees: sure."""
     clear = min(1.0, abs(speed - MOVING) / MOVING)
-    return 0.5 + 0.45 * clear * min(1.0, 0.5 + support)
+    return 0.5 + 0.45 * clear * min(1.0, support / FULL_SUPPORT)
