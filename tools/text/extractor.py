@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tools.extractor import Extractor, Tables
+from tools.text.effort import MAX_CHANGE, START_UNITS, UNITS_PER_S, WorkBudget
 from tools.text.gate import BURST, EAGER_S, PATROL_S, READS_PER_S, Order, ReadGate
 from tools.text.ocr import FULL_SIDE_PX, MODEL, QUICK_SIDE_PX, TextReader
 from tools.text.rows import MIN_CONFIDENCE, text_rows
@@ -25,6 +26,8 @@ _NUM_VIEWS = 25
 class TextExtractor(Extractor):
     """Reads changed frames (`ReadGate`), follows each text in between (`TextTracker`), merges its readings by vote.
 
+    The work is bounded in video time (`tools.text.effort` says what is given up on dense, busy screens).
+
     Rows: `event` of kind "text"; `attributes` has box and best_box (xyxy source pixels: median, and of the best
     reading), height_px, colour, background, position [vertical, horizontal], readings (others that were made, with
     confidence), num_reads, moving, words, digits. start_s and end_s are the times of the first and last
@@ -32,13 +35,14 @@ class TextExtractor(Extractor):
     """
 
     name: ClassVar[str] = "text"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     sample_hz: ClassVar[float] = 5.0
     background: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._reader = TextReader()
         self._gate = ReadGate()
+        self._budget = WorkBudget()
         self._tracker: TextTracker | None = None
         self._size = (1, 1)
 
@@ -50,6 +54,8 @@ class TextExtractor(Extractor):
             "eager_s": EAGER_S,
             "reads_per_s": READS_PER_S,
             "burst": BURST,
+            "units": [START_UNITS, UNITS_PER_S],
+            "max_change": MAX_CHANGE,
             "min_confidence": MIN_CONFIDENCE,
         }
 
@@ -76,7 +82,9 @@ class TextExtractor(Extractor):
 
     def _read(self, tracker: TextTracker, order: Order) -> None:
         side_px = QUICK_SIDE_PX if order.quick else FULL_SIDE_PX
-        tracker.read(order.frame.t_s, self._reader.read(order.frame.rgb, side_px=side_px))
+        self._budget.fill(order.frame.t_s)
+        readings = self._reader.read(order.frame.rgb, side_px=side_px, budget=self._budget)
+        tracker.read(order.frame.t_s, readings)
 
 
 def _view(frame: Frame) -> Gray:

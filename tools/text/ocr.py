@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.base import MissingModel
+from tools.text.effort import StillLines, WorkBudget, largest_first
 from tools.text.ink import ink_of, split_ink
 from tools.types import Box
 
@@ -50,18 +51,29 @@ class TextReader:
     def __init__(self, threads: int = 1) -> None:
         self._threads = threads
         self._engine: Any = None
+        self._still: StillLines[Reading | None] = StillLines()
 
-    def read(self, rgb: Picture, *, side_px: int = FULL_SIDE_PX) -> list[Reading]:
+    def read(self, rgb: Picture, *, side_px: int = FULL_SIDE_PX, budget: WorkBudget | None = None) -> list[Reading]:
         """Lines of text in a picture, uint8 RGB [H, W, 3], from top to bottom; junk is left out.
 
-        Raises MissingModel when the OCR package lacks its models.
+        Lines that stood in the last picture with the same pixels keep their readings. Of the others, the largest
+        are read while the `budget` lasts. Raises MissingModel when the OCR package lacks its models.
         """
         words = []
-        for quad in self._find(rgb, side_px)[:_MAX_LINES]:
-            line = self._recognise(_straighten(rgb, quad))
-            reading = None if line is None else _reading(rgb, quad, *line)
+        for quad in largest_first(self._find(rgb, side_px))[:_MAX_LINES]:
+            known = self._still.find(quad, rgb)
+            if known is not None:
+                reading = known[0]
+            else:
+                line = _straighten(rgb, quad)
+                if budget is not None and not budget.spend(line):
+                    continue
+                said = self._recognise(line)
+                reading = None if said is None else _reading(rgb, quad, *said)
+                self._still.add(quad, rgb, reading)
             if reading is not None:
                 words.append(reading)
+        self._still.end_frame()
         return join_words(words)
 
     def _find(self, rgb: Picture, side_px: int) -> list[Quad]:

@@ -66,10 +66,11 @@ def _join(tracks: Sequence[TextTrack]) -> list[TextTrack]:
 
 def _continues(host: TextTrack, track: TextTrack) -> bool:
     gap_s = track.start_s - host.last_s
-    if gap_s > GRACE_S or alike(host.text, track.text) < 0.6:
+    if gap_s > GRACE_S:
         return False
     if host.moving or track.moving:
-        return host.most_common("background") == track.most_common("background")
+        same_look = host.most_common("background") == track.most_common("background")
+        return same_look and alike(host.text, track.text) >= 0.6
     return host.box.iou(track.box) >= 0.3 and host.text == track.text
 
 

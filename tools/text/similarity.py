@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 _MIN_INSIDE = 5
 """A phrase of fewer letters must stand as words of its own: "cat" is not in "location"."""
 
 
+@lru_cache(maxsize=4096)
 def normalise_text(text: str) -> str:
     """Lower case, compatibility forms folded, punctuation dropped, runs of white space to one space.
 
@@ -30,6 +32,7 @@ def edit_distance(a: str, b: str) -> int:
     return row[-1]
 
 
+@lru_cache(maxsize=65536)
 def text_similarity(a: str, b: str) -> float:
     """Similarity of two texts, 0..1, symmetric; 1 = the same but for case, punctuation and spacing.
 
@@ -44,6 +47,7 @@ def text_similarity(a: str, b: str) -> float:
     return 1.0 - edit_distance(x, y) / max(len(x), len(y))
 
 
+@lru_cache(maxsize=65536)
 def containment(phrase: str, text: str) -> float:
     """How well `phrase` stands somewhere within `text`, 0..1: 1 - (least edits to turn it into a part) / its length.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from tools.text.similarity import text_similarity
 
@@ -22,6 +23,12 @@ Column = dict[str, float]
 
 def vote(readings: Sequence[tuple[str, float]]) -> str:
     """The consensus of (text, confidence) readings of one text; "" without readings. Deterministic."""
+    return _consensus(tuple(readings))
+
+
+@lru_cache(maxsize=1024)
+def _consensus(readings: tuple[tuple[str, float], ...]) -> str:
+    """The vote itself; remembered, since a track is asked for its text far more often than it is read."""
     ranked = _by_support(readings)
     if len(ranked) < 3:
         return ranked[0][0] if ranked else ""
