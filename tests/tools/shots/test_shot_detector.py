@@ -91,6 +91,35 @@ def test_a_pan_is_no_cut(speed: int) -> None:
     assert cuts_of(pictures) == []
 
 
+def detailed(seed: int, width: int, height: int) -> Picture:
+    """A scene with small things to recognise it by."""
+    rng = np.random.default_rng(seed)
+    picture = scene(seed, width, height)
+    for x, y, size, value in zip(*rng.integers(0, (width, height, 9, 255), (width * height // 700, 4)).T, strict=True):
+        cv2.rectangle(picture, (int(x), int(y)), (int(x + 3 + size), int(y + 3 + size // 2)), (int(value),) * 3, -1)
+    return picture
+
+
+def test_a_fast_pan_at_a_low_rate_is_no_cut() -> None:
+    """At rest, then half the picture on from one frame to the next, then at rest again."""
+    wide = detailed(7, 700, 240)
+    assert cuts_of([wide[:, x : x + 320] for x in [0] * 12 + [150] * 12]) == []
+
+
+def test_a_cut_under_a_resting_subtitle_is_found() -> None:
+    pictures = [detailed(seed, 320, 240) for seed in (1, 2)]
+    for picture in pictures:
+        cv2.rectangle(picture, (40, 190), (280, 230), (0, 0, 0), -1)
+        cv2.putText(picture, "What this is for?", (45, 218), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2)
+    assert cuts_of([pictures[0]] * 20 + [pictures[1]] * 20) == [20 / FPS]
+
+
+def test_a_cut_to_a_closer_view_is_found() -> None:
+    wide = detailed(3, 320, 240)
+    closer = np.asarray(cv2.resize(wide[20:170, 60:260], (320, 240), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    assert cuts_of([wide] * 20 + [closer] * 20) == [20 / FPS]
+
+
 def test_change_ignores_brightness() -> None:
     look = look_at(Frame.from_rgb(0, 0.0, scene(1)))
     dimmed = look_at(Frame.from_rgb(1, 0.1, (scene(1) * 0.5).astype(np.uint8)))
