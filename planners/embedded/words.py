@@ -60,6 +60,19 @@ DIRECTIONS = {
 }
 
 
+_CARRIERS = (
+    r"\b(texts?|subtitles?|captions?|titles?|signs?|labels?|banners?|posters?|logos?|watermarks?|inscriptions?|headings?|"
+    r"headlines?|credits|written|printed|plates?)\b"
+)
+_HEARD = r"\b(speakers?|spoken|speech|voices?|hear|heard|speaks?|speaking|aloud)\b"
+
+
+def names_writing(text: str) -> bool:
+    """Whether a phrase names what carries writing: "what does the sign say" asks to read, not to listen."""
+    lowered = text.lower()
+    return re.search(_CARRIERS, lowered) is not None and re.search(_HEARD, lowered) is None
+
+
 def directions_in(text: str) -> set[str]:
     """Names of the directions that a phrase mentions."""
     lowered = text.lower()

@@ -7,12 +7,22 @@ from typing import Any
 from planners.embedded.choose import by_truth, by_words
 from planners.embedded.question import Question
 from planners.embedded.skill import OneCall, cannot, evidence_of, uncertain
+from planners.embedded.words import names_writing
 from planners.state import Draft, ToolCall
 
 _SOUND = r"\b(sound|sounds|audio|sound ?tracks?|silent|silence|noise|loud|hear|heard|quiet|mute|muted|tone|beep)\b"
 _SPEECH = (
     r"\b(speech|speak|speaks|speaking|spoken|say|says|said|saying|talk|talks|talking|voice|words? spoken|narrat\w+)\b"
 )
+
+_SOUND_OR_MUSIC = (
+    r"\b(sounds?|audio|noises?) (?:track )?or (?:any )?music\b"
+    r"|\bmusic or (?:any )?(?:other )?(sounds?|audio|noises?)\b"
+)
+
+
+def _about_speech(question: Question) -> bool:
+    return question.matches(_SPEECH) and not names_writing(question.text)
 
 
 class HasSound(OneCall):
@@ -26,7 +36,7 @@ class HasSound(OneCall):
     )
 
     def fits(self, question: Question) -> float:
-        about = question.matches(_SOUND) or question.matches(_SPEECH) or question.has("music")
+        about = question.matches(_SOUND) or _about_speech(question) or question.has("music")
         if not about or question.quoted:
             return 0.0
         return 1.0 if question.kind == "boolean" or by_truth(question.options, True) else 0.0
@@ -38,7 +48,7 @@ class HasSound(OneCall):
         evidence = evidence_of(result)
         asks_track = question.matches(r"\b(track|audio|sound)\b")
         asks_speech = question.matches(_SPEECH) and not asks_track
-        if question.has("music"):
+        if question.has("music") and not question.matches(_SOUND_OR_MUSIC):
             if result.has_sound:
                 return cannot("telling music from other sound needs a sound classifier")
             return Draft("answered", "There is no sound at all.", False, None, 0.95, evidence)
@@ -63,7 +73,7 @@ class WhatIsSaid(OneCall):
     )
 
     def fits(self, question: Question) -> float:
-        return 0.8 if question.matches(_SPEECH) and question.kind == "text" and not question.quoted else 0.0
+        return 0.8 if _about_speech(question) and question.kind == "text" and not question.quoted else 0.0
 
     def call(self, question: Question, window: dict[str, float]) -> ToolCall:
         return ToolCall("find_speech", window)
@@ -87,7 +97,7 @@ class FindWords(OneCall):
     )
 
     def fits(self, question: Question) -> float:
-        return 1.0 if question.matches(_SPEECH) and question.quoted else 0.0
+        return 1.0 if _about_speech(question) and question.quoted else 0.0
 
     def call(self, question: Question, window: dict[str, float]) -> ToolCall:
         return ToolCall("find_speech", {"query": question.quoted[0]} | window)

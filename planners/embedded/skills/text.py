@@ -9,6 +9,8 @@ from typing import Any
 from planners.embedded.choose import by_number, by_truth
 from planners.embedded.question import Question
 from planners.embedded.skill import OneCall, Skill, cannot, evidence_of, plain_window, uncertain
+from planners.embedded.skills.lines import chosen_lines
+from planners.embedded.words import names_writing
 from planners.state import Draft, Observation, ToolCall
 from tools.types import Evidence
 
@@ -17,13 +19,18 @@ _TEXT = (
     r"number plates?|licen[cs]e plates?|plates?|signs?|labels?|logos?|watermarks?|inscriptions?|headings?|headlines?|"
     r"printed|spelled|banner|name (?:on|written))\b"
 )
+_SHOWN_SIGNS = (
+    r"\b(names?|numbers?|digits?|phrases?|sentences?|dates?|prices?|scores?|time|messages?|slogans?)\b.{0,30}"
+    r"\b(shown|displayed|visible|appears?|comes?|seen|on (?:the |his |her )?\w+)\b"
+)
+_SUBSTANCE = r"\b(made (of|from|out of)|material)\b"
+"""What letters are made of is to be seen, not to be read."""
 _SPOKEN = r"\b(speaker|spoken|speech|voice|hear|say|said|saying)\b"
 _POSITIONS = (
     (r"\b(top|upper|above)\b", "top"),
     (r"\b(bottom|lower|below)\b", "bottom"),
     (r"\bleft\b", "left"),
     (r"\bright\b", "right"),
-    (r"\b(middle|centre|center)\b", "middle"),
 )
 SHOWN = 0.75
 """Similarity from which a reading counts as the phrase that was asked for."""
@@ -31,8 +38,34 @@ _DIGIT_SHARE = r"\b(?:(first|last)) (?:(\d+|two|three|four|five|six) )?(digits?|
 _COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 
 
-def _about_text(question: Question) -> bool:
-    return question.matches(_TEXT) and not question.matches(_SPOKEN)
+def about_text(question: Question) -> bool:
+    """Whether the question is about what is written in the picture."""
+    if question.matches(_SUBSTANCE):
+        return False
+    if names_writing(question.text):
+        return True
+    asks_signs = question.matches(_SHOWN_SIGNS) and question.kind == "text"
+    return (question.matches(_TEXT) or asks_signs) and not question.matches(_SPOKEN)
+
+
+def _about_speech(question: Question) -> bool:
+    return question.matches(_SPOKEN) and not names_writing(question.text)
+
+
+def _position(question: Question) -> str:
+    """Place in the picture as find_text takes it ("top right"); empty = none is named."""
+    # "above the sink" relates to a thing, not to the picture.
+    relative = r"\b(above|below|left of|right of)\b the (?!picture|screen|frame|image|video|display)"
+    if question.matches(relative):
+        return ""
+    places = [name for pattern, name in _POSITIONS if question.matches(pattern)]
+    rows, columns = [p for p in places if p in ("top", "bottom")], [p for p in places if p in ("left", "right")]
+    if question.matches(r"\b(middle|centre|center)\b"):
+        if rows and not columns:
+            columns = ["centre"]
+        elif not rows:
+            rows = ["middle"]
+    return " ".join(rows[:1] + columns[:1])
 
 
 def _hints(question: Question, *, with_position: bool = True) -> dict[str, Any]:
@@ -47,13 +80,9 @@ def _hints(question: Question, *, with_position: bool = True) -> dict[str, Any]:
         if ground or inked:
             hints["background" if ground else "colour"] = question.colours[0]
     if with_position:
-        # "above the sink" relates to a thing, not to the picture.
-        relative = question.matches(
-            r"\b(above|below|left of|right of)\b the (?!picture|screen|frame|image|video|display)"
-        )
-        places = [name for pattern, name in _POSITIONS if question.matches(pattern)]
-        if places and not relative:
-            hints["position"] = places[0]
+        position = _position(question)
+        if position:
+            hints["position"] = position
     if question.matches(r"\b(digits?|numbers?|how much|price|score|year|date|time shown)\b"):
         hints["digits_only"] = True
     return hints
@@ -72,24 +101,26 @@ class ReadText(OneCall):
     )
 
     def fits(self, question: Question) -> float:
-        if not _about_text(question) or question.kind not in ("text", "number") or question.options:
+        if not about_text(question) or question.kind not in ("text", "number") or question.options:
             return 0.0
         if question.kind == "number" and question.matches(r"\bhow (many|long)\b"):
             return 0.0
         return 1.0
 
     def call(self, question: Question, window: dict[str, float]) -> ToolCall:
-        return ToolCall("find_text", _hints(question) | window)
+        # The last text may be gone before the video ends: "at the end" is settled among all of them.
+        return ToolCall("find_text", _hints(question) | ({} if question.window.kind == "end" else window))
 
     def draft(self, question: Question, result: Any) -> Draft:
         if not result.matches:
             return cannot("no readable text was found there")
-        best = result.matches[0]
+        lines = chosen_lines(question, result.matches)
+        best = lines[0]
         asks_digits = question.matches(r"\bdigits?\b") and best.digits.text
-        text = _part(question, best.digits.text if asks_digits else best.text.text)
+        text = _part(question, best.digits.text if asks_digits else " ".join(line.text.text for line in lines))
         value = float(text) if re.fullmatch(r"\d{1,15}", text) else None
         confidence = best.confidence * (0.95 if len(result.matches) == 1 or best.similarity >= 0.99 else 0.85)
-        evidence = evidence_of(result, 1)
+        evidence = tuple(row for row in result.evidence if row.text in [line.text for line in lines])[:4]
         draft = Draft("answered", text, value, None, confidence, evidence)
         return draft if confidence >= 0.6 else uncertain(draft)
 
@@ -125,7 +156,7 @@ class TextTime(OneCall):
     )
 
     def fits(self, question: Question) -> float:
-        if question.matches(_SPOKEN) or not (_about_text(question) or question.quoted):
+        if _about_speech(question) or not (about_text(question) or question.quoted):
             return 0.0
         return 1.0 if question.kind in ("time", "interval") or question.matches(r"\bhow long\b") else 0.0
 
@@ -158,9 +189,9 @@ class IsTextShown(OneCall):
     exemplars = ("Does the word 'exit' appear?", "Is the text 'hello' visible?", "Is there any text on screen?")
 
     def fits(self, question: Question) -> float:
-        if question.kind != "boolean" or question.matches(_SPOKEN):
+        if question.kind != "boolean" or _about_speech(question):
             return 0.0
-        return 1.0 if _about_text(question) else 0.5 if question.quoted else 0.0
+        return 1.0 if about_text(question) else 0.5 if question.quoted else 0.0
 
     def call(self, question: Question, window: dict[str, float]) -> ToolCall:
         query = {"query": question.quoted[0]} if question.quoted else {}
@@ -187,7 +218,7 @@ class WhichWord(Skill):
     )
 
     def fits(self, question: Question) -> float:
-        if len(question.options) < 2 or not _about_text(question) or question.kind == "boolean":
+        if len(question.options) < 2 or not about_text(question) or question.kind == "boolean":
             return 0.0
         elsewhere = r"\bcolou?r\b|\bwhere\b|\b(comes?|happens?|first|last|earlier|later)\b"
         return 0.3 if question.matches(elsewhere) else 1.0
@@ -227,7 +258,7 @@ class CountTexts(OneCall):
 
     def fits(self, question: Question) -> float:
         asks = question.kind == "number" and question.matches(r"\bhow (many|often)\b")
-        return 0.8 if asks and _about_text(question) else 0.0
+        return 0.8 if asks and about_text(question) else 0.0
 
     def call(self, question: Question, window: dict[str, float]) -> ToolCall:
         query = {"query": question.quoted[0]} if question.quoted else {}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from planners.embedded.question import Question
-from planners.embedded.skill import VISION_MODEL, OneCall, cannot, evidence_of, uncertain
-from planners.state import Draft, ToolCall
+from planners.embedded.skill import VISION_MODEL, OneCall, Skill, cannot, evidence_of, plain_window, uncertain
+from planners.embedded.skills.text import SHOWN, about_text
+from planners.state import Draft, Observation, ToolCall
 
 _ORDER = (
     r"\b(comes?|happens?|appears?|is (shown|seen)|seen|shown|visible) (first|last)\b|\b(first|last|earlier|later)\b"
@@ -50,6 +52,42 @@ class WhichComesFirst(OneCall):
         return draft if result.confidence >= 0.6 else uncertain(draft, VISION_MODEL)
 
 
+class WhichTextFirst(Skill):
+    """Looks for every option as on-screen text; the times at which they were first (last) seen decide."""
+
+    name = "which text comes first"
+    exemplars = (
+        "Which word comes first?",
+        "Which digit is shown first?",
+        "Which caption appears last?",
+    )
+
+    def fits(self, question: Question) -> float:
+        asks = question.matches(_ORDER) and about_text(question) and question.kind == "text"
+        return 1.0 if asks and len(question.options) > 1 else 0.0
+
+    def next_call(self, question: Question, steps: Sequence[Observation]) -> ToolCall | None:
+        if len(steps) >= len(question.options) or any(not step.ok for step in steps):
+            return None
+        return ToolCall("find_text", {"query": question.options[len(steps)]} | plain_window(question))
+
+    def answer(self, question: Question, steps: Sequence[Observation]) -> Draft:
+        if any(not step.ok for step in steps):
+            return cannot(next(step.error for step in steps if not step.ok))
+        seen: list[tuple[float, str, float, Observation]] = []
+        for option, step in zip(question.options, steps, strict=False):
+            found = [m for m in getattr(step.result, "matches", ()) if m.similarity >= SHOWN]
+            if found:
+                best = max(found, key=lambda m: (round(m.similarity, 2), -m.start_s))
+                seen.append((best.start_s, option, best.confidence * best.similarity, step))
+        if len(seen) < 2:
+            return cannot("fewer than two of these texts were read in the video")
+        wants_last = question.matches(r"\b(last|later)\b")
+        _, option, confidence, step = (max if wants_last else min)(seen, key=lambda row: row[0])
+        draft = Draft("answered", option, None, option, confidence, evidence_of(step.result, 1))
+        return draft if len(seen) == len(question.options) and confidence >= 0.6 else uncertain(draft)
+
+
 class WhenDescribed(OneCall):
     name = "when does it happen"
     exemplars = (
@@ -76,4 +114,4 @@ class WhenDescribed(OneCall):
         return uncertain(Draft("uncertain", said, value, None, best.confidence, evidence_of(result, 1)), VISION_MODEL)
 
 
-TIME_SKILLS = (WhichComesFirst(), WhenDescribed())
+TIME_SKILLS = (WhichComesFirst(), WhichTextFirst(), WhenDescribed())
