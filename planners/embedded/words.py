@@ -62,7 +62,7 @@ DIRECTIONS = {
 
 _CARRIERS = (
     r"\b(texts?|subtitles?|captions?|titles?|signs?|labels?|banners?|posters?|logos?|watermarks?|inscriptions?|headings?|"
-    r"headlines?|credits|written|printed|plates?)\b"
+    r"headlines?|credits|written|printed|plates?)\b|\bit says? (in|on|at) (?!the (end|start|beginning))"
 )
 _HEARD = r"\b(speakers?|spoken|speech|voices?|hear|heard|speaks?|speaking|aloud)\b"
 

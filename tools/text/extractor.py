@@ -35,7 +35,7 @@ class TextExtractor(Extractor):
     """
 
     name: ClassVar[str] = "text"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     sample_hz: ClassVar[float] = 5.0
     background: ClassVar[bool] = True
 

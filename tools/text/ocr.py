@@ -18,6 +18,11 @@ MODEL = "PP-OCRv6-small"
 
 FULL_SIDE_PX, QUICK_SIDE_PX = 960, 640
 """Longest side to which a picture is brought before lines are looked for; lines are read at source resolution."""
+GIANT_SIDE_PX = 160
+"""The same for single characters that fill the picture, which the detector misses at larger scales."""
+_GIANT, _GIANT_CONFIDENCE = 0.4, 0.98
+_ROUND_OR_STRAIGHT = frozenset("oO0QDcCuUiIlL1|vV")
+"""Giant characters that wheels, plates and poles are taken for; they do not count."""
 _MAX_ENLARGEMENT = 3.0
 _MIN_CONFIDENCE = 0.5
 _MAX_LINES = 60
@@ -59,7 +64,7 @@ class TextReader:
         Lines that stood in the last picture with the same pixels keep their readings. Of the others, the largest
         are read while the `budget` lasts. Raises MissingModel when the OCR package lacks its models.
         """
-        words = []
+        words = self._giants(rgb)
         for quad in largest_first(self._find(rgb, side_px))[:_MAX_LINES]:
             known = self._still.find(quad, rgb)
             if known is not None:
@@ -75,6 +80,23 @@ class TextReader:
                 words.append(reading)
         self._still.end_frame()
         return join_words(words)
+
+    def _giants(self, rgb: Picture) -> list[Reading]:
+        """Single characters of more than _GIANT of the picture's height (the digits of a film leader)."""
+        found = []
+        for quad in self._find(rgb, GIANT_SIDE_PX):
+            low, high = quad.min(axis=0), quad.max(axis=0)
+            wide, tall = high - low
+            if tall < _GIANT * rgb.shape[0] or not wide < tall < 1.5 * wide:
+                continue
+            line = _straighten(rgb, np.array([low, [high[0], low[1]], high, [low[0], high[1]]]))
+            said = self._recognise(line)
+            if said is None or said[1] < _GIANT_CONFIDENCE or len(said[0]) != 1 or not said[0].isalnum():
+                continue
+            if said[0] not in _ROUND_OR_STRAIGHT and said[0].isascii():
+                ink = ink_of(line)
+                found.append(Reading(said[0], Box(*map(float, (*low, *high))), said[1], ink.colour, ink.background))
+        return found
 
     def _find(self, rgb: Picture, side_px: int) -> list[Quad]:
         """Corners of the lines of text, source pixels."""

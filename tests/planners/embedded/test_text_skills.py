@@ -37,6 +37,7 @@ def first(policy: EmbeddedPolicy, question: str, *options: str) -> ToolCall | Dr
         ("What title is printed in the middle of the picture?", (), "find_text", {"position": "middle"}),
         ("What number is displayed at the bottom?", (), "find_text", {"position": "bottom", "digits_only": True}),
         ("Which number is shown first?", (), "find_text", {"digits_only": True}),
+        ("What does it say on the t-shirt?", (), "find_text", {}),
         ("What does the headline read?", (), "find_text", {}),
         ("Which digit comes first?", ("5", "7"), "find_text", {"query": "5"}),
         ("Which text comes last?", ("Hello there", "Good bye"), "find_text", {"query": "Hello there"}),

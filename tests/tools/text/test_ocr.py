@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -32,6 +33,12 @@ def test_texts_far_apart_stay_apart(reader: TextReader) -> None:
 def test_small_pictures_are_enlarged_before_they_are_read(reader: TextReader) -> None:
     picture = write(np.full((120, 200, 3), 30, np.uint8), "Platform 9", (20, 60), size=0.6)
     assert [text_similarity(r.text, "Platform 9") for r in reader.read(picture)] == [1.0]
+
+
+def test_a_digit_that_fills_the_picture_is_read(reader: TextReader) -> None:
+    picture = blank()
+    cv2.putText(picture, "5", (200, 310), cv2.FONT_HERSHEY_SIMPLEX, 12.0, (255, 255, 255), 40, cv2.LINE_AA)
+    assert [r.text for r in reader.read(picture)] == ["5"]
 
 
 def test_a_plain_picture_has_no_text(reader: TextReader) -> None:
