@@ -42,7 +42,7 @@ class VideoAgent:
         progress: Progress = _silent,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.settings = settings or Settings()
+        self.settings = settings or Settings.read()
         self._root = Path(library) if library is not None else self.settings.home
         self._progress, self._cancelled = progress, cancelled
         self.last_run: Run | None = None

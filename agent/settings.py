@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from tools.base import InvalidArguments
 
 
 class Settings(BaseSettings):
@@ -39,3 +42,14 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @classmethod
+    def read(cls) -> Settings:
+        """The settings in force here. Raises InvalidArguments that names the wrong ones."""
+        try:
+            return cls()
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+            raise InvalidArguments(f"wrong setting, correct VIDERE_* or videre.toml: {wrong}") from error
+        except tomllib.TOMLDecodeError as error:
+            raise InvalidArguments(f"videre.toml is no valid TOML: {error}") from error

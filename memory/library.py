@@ -41,7 +41,10 @@ class Library:
     """A folder of memories. Any number of processes may read it and write different segments at once."""
 
     def __init__(self, root: Path) -> None:
+        """Nothing is created before the first video is added. Raises LibraryError when `root` is a file."""
         self.root = Path(root)
+        if self.root.exists() and not self.root.is_dir():
+            raise LibraryError(f"the library {self.root} is a file; name a folder (VIDERE_HOME)")
         self._videos = self.root / "videos"
 
     def add_video(self, record: VideoRecord) -> None:

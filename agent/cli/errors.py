@@ -23,10 +23,15 @@ def run_app(app: typer.Typer) -> int:
         print("videre: interrupted; what was finished is kept", file=sys.stderr)
         return 130
     except Exception as error:
+        from memory.library import LibraryError
         from tools.base import MissingModel, RunError, ToolFailed, VidereError
 
-        if not isinstance(error, VidereError):
+        if isinstance(error, OSError) and error.filename is not None:
+            said = f"{error.filename}: {error.strerror}; free it, or name another place (VIDERE_HOME, --save, --out)"
+        elif isinstance(error, VidereError | LibraryError):
+            said = " ".join(str(error).split())
+        else:
             raise
-        print(f"videre: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"videre: {said}", file=sys.stderr)
         return CANNOT if isinstance(error, MissingModel | ToolFailed | RunError) else BAD_INPUT
     return int(status or 0)
