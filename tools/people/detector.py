@@ -1,7 +1,7 @@
-"""Faces and upright bodies in one picture, with the cascades and the HOG detector that OpenCV carries.
+"""Faces and upright bodies in one picture: CenterFace where its weights are, else the cascades that OpenCV carries.
 
-Haar cascades (Viola and Jones 2001) fire on texture too; callers demand persistence over time, and faces are checked
-for the colours of skin.
+Bodies are found by OpenCV's HOG detector. Haar cascades (Viola and Jones 2001) fire on texture too; callers demand
+persistence over time, and their faces are checked for the colours of skin.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from tools.media.frame import Frame, Picture
+from tools.people.centerface import CenterFace
 from tools.types import Box
 
 FRONT_SIDE_PX, PROFILE_SIDE_PX, BODY_SIDE_PX = 360, 320, 420
@@ -42,13 +44,14 @@ class Detection:
 class PeopleDetector:
     """Loads the detectors at first use; not safe to share between threads.
 
-    Profiles are sought facing left in one picture and facing right in the next, for the cost of one search, and in
-    both directions after a find; the result therefore depends on the pictures given before.
+    With the weights of CenterFace at `centerface` faces are found by it, else by cascades. Those seek profiles facing
+    left in one picture and facing right in the next, for the cost of one search, and in both directions after a find;
+    the result then depends on the pictures given before.
     """
 
-    model = "OpenCV Haar cascades and HOG"
-
-    def __init__(self) -> None:
+    def __init__(self, centerface: Path | None = None) -> None:
+        self._centerface = CenterFace(centerface) if centerface is not None else None
+        self.model = detector_name(centerface)
         self._turn = 0
         self._profile_found = False
 
@@ -70,8 +73,12 @@ class PeopleDetector:
 
     def detect(self, frame: Frame) -> list[Detection]:
         """Faces and bodies of a picture; overlapping hits of the same kind are merged."""
-        self._turn += 1
-        return self._find_faces(frame) + self._find_bodies(frame)
+        if self._centerface is not None:
+            faces = merge([Detection("face", box, score) for box, score in self._centerface.detect(frame.rgb)])
+        else:
+            self._turn += 1
+            faces = self._find_faces(frame)
+        return faces + self._find_bodies(frame)
 
     def _find_faces(self, frame: Frame) -> list[Detection]:
         rgb, scale = _shrunk(frame, FRONT_SIDE_PX)
@@ -102,6 +109,11 @@ class PeopleDetector:
             if weight > BODY_WEIGHT
         ]
         return merge(bodies)
+
+
+def detector_name(centerface: Path | None) -> str:
+    """What the detector calls itself, with or without the weights of CenterFace."""
+    return f"{'CenterFace' if centerface is not None else 'OpenCV Haar cascades'} and HOG"
 
 
 def _load(name: str) -> Any:

@@ -7,7 +7,9 @@ from typing import Any
 from tools.extractor import Extractor, Row, Tables
 from tools.media.frame import Frame
 from tools.media.probe import MediaInfo
+from tools.people.centerface import find_centerface
 from tools.people.detector import Detection, PeopleDetector
+from tools.people.same import without_bodies_of_faces
 from tools.people.tracks import PeopleTracker, PersonTrack, person_box
 from tools.types import Box
 
@@ -24,17 +26,17 @@ class PeopleExtractor(Extractor):
     """Entities of category 'person', and 'possible person' for sightings too few to be believed, with observations."""
 
     name = "people"
-    version = "2"
+    version = "3"
     sample_hz = SAMPLE_HZ
     background = True
 
     def __init__(self) -> None:
-        self._detector = PeopleDetector()
+        self._detector = PeopleDetector(find_centerface())
         self._tracker = PeopleTracker()
         self._size = (0, 0)
 
     def params(self) -> dict[str, Any]:
-        return {"hz": self.sample_hz}
+        return {"hz": self.sample_hz, "model": self._detector.model}
 
     def begin(self, media: MediaInfo) -> None:
         self._size = media.width, media.height
@@ -49,7 +51,7 @@ class PeopleExtractor(Extractor):
     def finish(self) -> Tables:
         entities: list[Row] = []
         observations: list[Row] = []
-        for track in self._tracker.finish():
+        for track in without_bodies_of_faces(self._tracker.finish()):
             believed = track.believed()
             if len(track.hits) < MIN_DOUBTFUL_HITS:
                 continue
@@ -82,6 +84,7 @@ class PeopleExtractor(Extractor):
                 "body_hits": track.bodies,
                 "height_share": round(share, 4),
                 "close": close,
+                "model": self._detector.model,
             },
             "confidence": track.confidence() if believed else DOUBTFUL,
         }

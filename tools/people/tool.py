@@ -8,7 +8,8 @@ from pydantic import Field
 
 from tools.base import InvalidArguments, Tool, ToolArgs, ToolContext, ToolResult
 from tools.media.spread import spread_frames
-from tools.people.detector import PeopleDetector, skin_mask
+from tools.people.centerface import find_centerface
+from tools.people.detector import detector_name, skin_mask
 from tools.people.extractor import PERHAPS, PERSON
 from tools.types import Box, Evidence
 
@@ -72,7 +73,7 @@ class FindPeople(Tool):
             summary=_told(count, args.close),
             status="ok" if here else "empty",
             confidence=max(0.2, confidence),
-            model=PeopleDetector.model,
+            model=_model(here),
             evidence=[self._evidence(memory, row, args.start_s, end_s) for row in here],
             count=count,
             present=bool(here),
@@ -90,9 +91,14 @@ class FindPeople(Tool):
             box=Box(first["x1"], first["y1"], first["x2"], first["y2"]),
             note=row["description"],
             tool=self.name,
-            model=PeopleDetector.model,
+            model=_model([row]),
             confidence=row["confidence"],
         )
+
+
+def _model(rows: list[dict[str, Any]]) -> str:
+    """Who found these people; where nobody was found, who looked."""
+    return str(rows[0]["attributes"]["model"]) if rows else detector_name(find_centerface())
 
 
 def _told(count: int, close: bool | None) -> str:

@@ -11,6 +11,8 @@ from planners.embedded.words import GENDERED, PEOPLE
 from planners.state import Draft, ToolCall
 
 _CLOSE = r"\b(close|near|nearby|foreground|in front of)\b"
+_NARROWED = r"\b(background|audience|crowd|sit\w*|wear\w*|hold\w*|carry\w*|danc\w*|who|whose|with|without|looking)\b"
+"""A part of the people only; which of them it is true of no detector of faces can tell."""
 _KIND = "telling {} from other people needs a recognition model"
 
 
@@ -50,6 +52,8 @@ class CountPeople(OneCall):
         subject = _subject(question)
         if subject != "people":
             return uncertain(draft, _KIND.format(subject))
+        if question.matches(_NARROWED):
+            return uncertain(draft, _KIND.format("these"))
         return draft if result.confidence >= 0.6 else uncertain(draft)
 
 

@@ -74,7 +74,7 @@ def stay(number: int, first_s: float, last_s: float, *, close: bool = True, sure
         "description": "a person",
         "first_s": first_s,
         "last_s": last_s,
-        "attributes": {"close": close, "n_hits": 9 if believed else 2},
+        "attributes": {"close": close, "n_hits": 9 if believed else 2, "model": "test"},
         "confidence": sure,
     }
 
