@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 from pydantic import Field
@@ -62,7 +63,7 @@ class FindPeople(Tool):
         known = [row for row in asked if row["category"] == PERSON]
         here = [row for row in known if _within(row, args.start_s, end_s)]
         perhaps = [row for row in asked if row["category"] == PERHAPS and _within(row, args.start_s, end_s)]
-        count = _most_at_once(here, args.start_s, end_s)
+        count = _most_at_once(memory, here, args.start_s, end_s)
         if here:
             confidence = _presence(here, perhaps, count)
         elif known and not perhaps:
@@ -111,18 +112,18 @@ def _within(row: dict[str, Any], start_s: float, end_s: float) -> bool:
     return bool(row["first_s"] <= end_s and row["last_s"] >= start_s)
 
 
-def _most_at_once(people: list[dict[str, Any]], start_s: float, end_s: float) -> int:
-    """The largest number of stays that overlap for longer than a moment."""
-    edges = sorted(
-        (edge, step)
-        for row in people
-        for edge, step in ((max(start_s, row["first_s"]) + 0.25, 1), (min(end_s, row["last_s"]), -1))
-    )
-    now = most = 0
-    for _, step in edges:
-        now += step
-        most = max(most, now)
-    return max(most, 1 if people else 0)
+def _most_at_once(memory: Any, people: list[dict[str, Any]], start_s: float, end_s: float) -> int:
+    """The largest number of people that at least two pictures show together.
+
+    Overlapping stays would count one person twice who is lost and found again somewhere else.
+    """
+    if not people:
+        return 0
+    marks = ", ".join("?" for _ in people)
+    ids = [row["entity_id"] for row in people]
+    seen = memory.rows("observation", f"entity_id IN ({marks}) AND t_s BETWEEN ? AND ?", [*ids, start_s, end_s])
+    together = sorted(Counter(row["t_s"] for row in seen).values(), reverse=True)
+    return together[1] if len(together) > 1 else 1
 
 
 def _presence(here: list[dict[str, Any]], perhaps: list[dict[str, Any]], count: int) -> float:

@@ -80,11 +80,11 @@ def stay(number: int, first_s: float, last_s: float, *, close: bool = True, sure
 
 
 def seen(*stays: dict[str, Any]) -> dict[str, Any]:
-    """Tables with the stays and a sighting at the beginning and the end of each."""
+    """Tables with the stays and sightings twice a second."""
     sightings = [
         {"entity_id": row["entity_id"], "t_s": t_s, "x1": 5.0, "y1": 5.0, "x2": 50.0, "y2": 90.0, "confidence": 1.0}
         for row in stays
-        for t_s in (row["first_s"], row["last_s"])
+        for t_s in np.arange(np.ceil(2 * row["first_s"]), 2 * row["last_s"] + 0.01) / 2
     ]
     return {"entity": list(stays), "observation": sightings}
 
