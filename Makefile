@@ -8,7 +8,7 @@ Q ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: setup demo test test-all check clean
+.PHONY: setup demo test check clean
 
 setup: $(VENV)/.ready
 
@@ -27,9 +27,6 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest $(ARGS)
-
-test-all: setup
-	$(BIN)/python -m pytest -m 'not gpu and not net' $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .
