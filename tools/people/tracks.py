@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from tools.media.frame import Frame, Picture
 from tools.people.detector import Detection
@@ -152,6 +151,8 @@ class PeopleTracker:
 
     def _match(self, found: list[Detection], t_s: float) -> dict[int, int]:
         """Index of the detection by index of the open track, the best assignment."""
+        from scipy.optimize import linear_sum_assignment
+
         if not self.open or not found:
             return {}
         cost = np.array([[_distance(track.sightings[-1], hit, t_s) for hit in found] for track in self.open])
