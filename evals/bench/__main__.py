@@ -57,7 +57,8 @@ def _table(name: str, machine: dict[str, str | int | float], results: list[Resul
     for head in ("value", "unit", "target", "baseline", "ok"):
         table.add_column(head, justify="right")
     for item in results:
-        target = "" if item.target is None else f"< {item.target:.4g}"
+        bounds = (("<", item.target), (">=", item.at_least))
+        target = ", ".join(f"{sign} {bound:.4g}" for sign, bound in bounds if bound is not None)
         baseline = "" if item.baseline is None else f"{item.baseline:.4g}"
         verdict = {None: "", True: "[green]yes[/]", False: "[red]NO[/]"}[item.ok]
         table.add_row(item.metric, f"{item.value:.4g}", item.unit, target, baseline, verdict)

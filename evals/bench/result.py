@@ -28,12 +28,18 @@ class Result:
     unit: str
     target: float | None = None
     """The value must be below it."""
+    at_least: float | None = None
+    """The value must not be below it."""
     baseline: float | None = None
     """The same figure of the best public alternative, in the same run."""
 
     @property
     def ok(self) -> bool | None:
-        return None if self.target is None else self.value < self.target
+        """Whether every bound holds; None without one."""
+        if self.target is None and self.at_least is None:
+            return None
+        below = self.target is None or self.value < self.target
+        return below and (self.at_least is None or self.value >= self.at_least)
 
     def to_json(self) -> dict[str, str | float | bool]:
         fields: dict[str, str | float | bool | None] = {
@@ -41,6 +47,7 @@ class Result:
             "value": self.value,
             "unit": self.unit,
             "target": self.target,
+            "at_least": self.at_least,
             "baseline": self.baseline,
             "ok": self.ok,
         }

@@ -80,10 +80,12 @@ def test_a_file_that_is_no_video_cannot_be_repeated(tmp_path: Path) -> None:
         repeat_clip(bad, tmp_path / "out.mp4", 10)
 
 
-def test_a_result_is_ok_below_its_target() -> None:
+def test_a_result_is_ok_within_its_bounds() -> None:
     assert Result("m", 1.0, "s").to_json() == {"metric": "m", "value": 1.0, "unit": "s"}
     assert Result("m", 1.0, "s", target=2.0).to_json()["ok"] is True
     assert Result("m", 2.0, "s", target=2.0).to_json()["ok"] is False
+    assert Result("m", 2.0, "1/s", at_least=2.0).to_json()["ok"] is True
+    assert Result("m", 1.9, "1/s", at_least=2.0).to_json()["ok"] is False
 
 
 def test_the_machine_is_described() -> None:
