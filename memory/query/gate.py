@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memory.query.errors import SqlRefused
 
@@ -75,8 +75,26 @@ _FUNCTION_GROUPS = {
 FUNCTIONS = frozenset(" ".join(_FUNCTION_GROUPS.values()).split())
 
 
-def check(connection: duckdb.DuckDBPyConnection, query: str, tables: frozenset[str]) -> None:
-    """Pass a statement that only reads `tables` (lower-case names). Raises SqlRefused, whose message says why not."""
+class Catalogue(NamedTuple):
+    """What a statement may name, in lower case."""
+
+    tables: frozenset[str]
+    """Views are among them."""
+    functions: frozenset[str] = FUNCTIONS
+
+    @classmethod
+    def of(cls, database: duckdb.DuckDBPyConnection) -> Catalogue:
+        """The tables, views and macros that were made in a database, and FUNCTIONS."""
+
+        def names(query: str) -> frozenset[str]:
+            return frozenset(row[0].lower() for row in database.execute(f"{query} WHERE NOT internal").fetchall())
+
+        tables = names("SELECT table_name FROM duckdb_tables()") | names("SELECT view_name FROM duckdb_views()")
+        return cls(tables, FUNCTIONS | names("SELECT function_name FROM duckdb_functions()"))
+
+
+def check(connection: duckdb.DuckDBPyConnection, query: str, catalogue: Catalogue) -> None:
+    """Pass a statement that only reads what is in the catalogue. Raises SqlRefused, whose message says why not."""
     if len(query) > MAX_QUERY_CHARACTERS:
         raise SqlRefused(f"the statement has {len(query)} characters; at most {MAX_QUERY_CHARACTERS} are allowed")
     row = connection.execute("SELECT json_serialize_sql(?)", [query]).fetchone()
@@ -86,7 +104,7 @@ def check(connection: duckdb.DuckDBPyConnection, query: str, tables: frozenset[s
             raise SqlRefused(_one_line(str(tree.get("error_message", "this is no SQL"))))
         if len(tree["statements"]) != 1:
             raise SqlRefused("exactly one statement is allowed")
-        _check_value(tree["statements"][0], tables)
+        _check_value(tree["statements"][0], catalogue)
     except RecursionError as error:
         raise SqlRefused("the statement is nested too deeply; write it flatter") from error
 
@@ -97,24 +115,24 @@ def _one_line(message: str) -> str:
     return " ".join(message.split())
 
 
-def _check_value(value: Any, tables: frozenset[str]) -> None:
-    """Walk a part of the tree; `tables` are the names that a FROM may use there."""
+def _check_value(value: Any, known: Catalogue) -> None:
+    """Walk a part of the tree; `known` is what it may name there."""
     if isinstance(value, list):
         for item in value:
-            _check_value(item, tables)
+            _check_value(item, known)
     elif isinstance(value, dict):
         _check_type(value)
         if value.get("type") == "BASE_TABLE":
-            _check_table(value, tables)
+            _check_table(value, known.tables)
         if "function_name" in value:
-            _check_function(value)
+            _check_function(value, known.functions)
         if value.get("type") == "TABLE_FUNCTION":
             _check_table_function(value)
-        scope = tables
+        scope = known
         for name, body in _common_tables(value):
-            inner = scope | {name} if body.get("type") == "RECURSIVE_CTE_NODE" else scope
-            _check_value(body, inner)
-            scope = scope | {name}
+            inner = scope._replace(tables=scope.tables | {name})
+            _check_value(body, inner if body.get("type") == "RECURSIVE_CTE_NODE" else scope)
+            scope = inner
         for key, item in value.items():
             if key != "cte_map":
                 _check_value(item, scope)
@@ -142,7 +160,7 @@ def _common_tables(value: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
         body = content.get("query_node") or content["query"]["node"]
         for key, part in content.items():
             if key not in ("query_node", "query"):
-                _check_value(part, frozenset())
+                _check_value(part, Catalogue(frozenset(), frozenset()))
         yield name, body
 
 
@@ -155,9 +173,9 @@ def _check_table(source: dict[str, Any], tables: frozenset[str]) -> None:
         raise SqlRefused(f"there is no table {shown!r}; known: {', '.join(sorted(tables))}")
 
 
-def _check_function(call: dict[str, Any]) -> None:
+def _check_function(call: dict[str, Any], functions: frozenset[str]) -> None:
     name = str(call["function_name"]).lower()
-    if call.get("schema") or call.get("catalog") or name not in FUNCTIONS:
+    if call.get("schema") or call.get("catalog") or name not in functions:
         raise SqlRefused(f"the function {name!r} is not allowed; use ordinary aggregates, numbers, texts and lists")
 
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -45,8 +45,10 @@ class SqlSandbox:
     The worker starts at the first query and is reused. Calls from several threads wait for one another.
     """
 
-    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
+    def __init__(self, tables: Mapping[str, pa.Table], statements: Sequence[str] = ()) -> None:
+        """`statements` are trusted: they add views and macros, which the untrusted ones may then use."""
         self._tables = dict(tables)
+        self._statements = list(statements)
         self._lock = threading.Lock()
         self._worker: subprocess.Popen[bytes] | None = None
         self._finalizer: weakref.finalize[..., SqlSandbox] | None = None
@@ -108,7 +110,8 @@ class SqlSandbox:
         self._finalizer = weakref.finalize(self, _end, worker)
         try:
             pipe = _pipe(worker.stdin)
-            write_frame(pipe, json.dumps(list(self._tables)).encode())
+            content = {"tables": list(self._tables), "statements": self._statements}
+            write_frame(pipe, json.dumps(content).encode())
             for table in self._tables.values():
                 write_frame(pipe, _stream(table))
             _receive(worker, START_TIMEOUT_S)

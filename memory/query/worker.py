@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from memory.query.errors import SqlFailed, SqlRefused
 from memory.query.frames import read_frame, write_frame
-from memory.query.gate import check
+from memory.query.gate import Catalogue, check
 
 MEMORY_LIMIT = "256MB"
 """Of DuckDB's buffers."""
@@ -44,28 +44,31 @@ def main() -> None:
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)  # whatever a library prints must not get between the frames
     database = load(requests)
-    tables = frozenset(row[0] for row in database.execute("SELECT table_name FROM duckdb_tables()").fetchall())
+    catalogue = Catalogue.of(database)
     for statement in LOCKS:
         database.execute(statement)
     limit_process()
     write_frame(replies, b"ready")
     while (frame := read_frame(requests)) is not None:
         request = json.loads(frame)
-        write_frame(replies, answer(database, tables, request))
+        write_frame(replies, answer(database, catalogue, request))
 
 
 def load(requests: BinaryIO) -> Any:
-    """An in-memory database with the tables that the parent sends: a list of names, then an Arrow stream for each."""
+    """An in-memory database with what the parent sends: names of tables and trusted statements, then the tables."""
     import duckdb
     import pyarrow as pa
 
     config: dict[str, Any] = {"threads": 1, "memory_limit": MEMORY_LIMIT, "temp_directory": ""}
     database = duckdb.connect(":memory:", config=config)
-    for name in json.loads(read_frame(requests) or b"[]"):
+    content = json.loads(read_frame(requests) or b'{"tables": [], "statements": []}')
+    for name in content["tables"]:
         incoming = pa.ipc.open_stream(read_frame(requests) or b"").read_all()
         database.register("incoming", incoming)
         database.execute(f'CREATE TABLE "{name}" AS SELECT * FROM incoming')
         database.unregister("incoming")
+    for statement in content["statements"]:
+        database.execute(statement)
     return database
 
 
@@ -83,7 +86,7 @@ def limit_process() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (used + EXTRA_BYTES, used + EXTRA_BYTES))
 
 
-def answer(database: Any, tables: frozenset[str], request: dict[str, Any]) -> bytes:
+def answer(database: Any, catalogue: Catalogue, request: dict[str, Any]) -> bytes:
     """The reply to one request, as JSON: columns and rows, or the kind of error and its message."""
     import duckdb
 
@@ -99,7 +102,7 @@ def answer(database: Any, tables: frozenset[str], request: dict[str, Any]) -> by
         timer.daemon = True
         timer.start()
     try:
-        reply = _run(database, tables, request["query"], int(request["max_rows"]))
+        reply = _run(database, catalogue, request["query"], int(request["max_rows"]))
     except SqlRefused as error:
         reply = {"refused": str(error)}
     except SqlFailed as error:
@@ -116,8 +119,8 @@ def answer(database: Any, tables: frozenset[str], request: dict[str, Any]) -> by
     return json.dumps(reply).encode()
 
 
-def _run(database: Any, tables: frozenset[str], query: str, max_rows: int) -> dict[str, Any]:
-    check(database, query, tables)
+def _run(database: Any, catalogue: Catalogue, query: str, max_rows: int) -> dict[str, Any]:
+    check(database, query, catalogue)
     result = database.execute(query)  # rows stream: only those fetched are made
     columns = [str(column[0]) for column in result.description]
     rows: list[list[Any]] = []
