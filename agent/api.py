@@ -43,7 +43,7 @@ class VideoAgent:
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self.settings = settings or Settings.read()
-        self._root = Path(library) if library is not None else self.settings.home
+        self._root = library if library is not None else self.settings.home
         self._progress, self._cancelled = progress, cancelled
         self.last_run: Run | None = None
         """The run behind the latest answer: search result, trace, ingest reports."""

@@ -21,8 +21,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="VIDERE_", toml_file="videre.toml", frozen=True, extra="forbid")
 
-    home: Path = Field(
-        default_factory=lambda: Path.home() / ".videre" / "library", description="Folder of the library of memories."
+    home: str = Field(
+        default_factory=lambda: str(Path.home() / ".videre" / "library"),
+        description="Folder of the library of memories, or a URL of fsspec (s3://...).",
     )
     models: Path | None = Field(None, description="Folder with model weights, one sub-folder a model.")
     offline: bool = Field(False, description="Forbid every download.")

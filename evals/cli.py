@@ -53,10 +53,12 @@ def show_report(
     _print_report(folder, as_json=as_json)
 
 
-def _new_folder(home: Path, suite: str) -> Path:
+def _new_folder(home: str, suite: str) -> Path:
     from datetime import UTC, datetime
 
-    return home / "evals" / f"{suite}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    # Reports are read with ordinary tools: beside a library that lies elsewhere, they stay on this machine.
+    folder = Path.home() / ".videre" if "://" in home else Path(home)
+    return folder / "evals" / f"{suite}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
 def _tell(record: Record, number: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""Hybrid search over the embedded facts of a video: vectors and words, fused by reciprocal rank."""
+"""Hybrid search over the embedded facts of one video or of many: vectors and words, fused by reciprocal rank."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ POOL = 100
 class Hit:
     """A fact that a search found."""
 
+    video_id: str
     owner_kind: str
     owner_id: str
     text: str
@@ -41,25 +42,21 @@ class Hit:
 
 
 class FactIndex:
-    """The facts of one embedding space, ready to be searched."""
+    """The facts of one embedding space, ready to be searched; for each a row of `embedding` with its provenance."""
 
     def __init__(self, embeddings: pa.Table, space: str, cache: Path) -> None:
         import pyarrow.compute as pc
 
-        rows = embeddings.filter(pc.equal(embeddings["space"], space)).sort_by(
-            [("owner_kind", "ascending"), ("owner_id", "ascending"), ("start_s", "ascending"), ("text", "ascending")]
-        )
-        self._space = space
-        self._rows = rows.drop_columns(["vector"]).to_pylist()
-        for row in self._rows:
-            row["text"] = row["text"] or ""
-        self._kinds = np.array([row["owner_kind"] for row in self._rows], dtype=object)
+        order = ("video_id", "owner_kind", "owner_id", "start_s", "text")
+        rows = embeddings.filter(pc.equal(embeddings["space"], space)).sort_by([(name, "ascending") for name in order])
+        self._rows = rows.drop_columns(["vector"]).combine_chunks()
+        self._kinds, self._videos = _codes(rows["owner_kind"]), _codes(rows["video_id"])
         self._start_s = rows["start_s"].to_numpy().astype(np.float64)
         self._end_s = rows["end_s"].to_numpy().astype(np.float64)
-        self._words = KeywordIndex([row["text"] for row in self._rows])
+        self._words = KeywordIndex([text or "" for text in rows["text"].to_pylist()])
         self._vectors = _matrix(rows["vector"], space)
         name = hashlib.sha256(space.encode()).hexdigest()[:16]
-        self._index = VectorIndex.load(cache / f"{name}.faiss", self._vectors) if self._rows else None
+        self._index = VectorIndex.load(cache / f"{name}.faiss", self._vectors) if len(rows) else None
 
     @property
     def backend(self) -> str:
@@ -70,19 +67,23 @@ class FactIndex:
         vector: npt.NDArray[np.float32],
         text: str,
         *,
-        kinds: Sequence[str],
-        interval: tuple[float, float] | None,
-        k: int,
+        kinds: Sequence[str] = (),
+        interval: tuple[float, float] | None = None,
+        video_ids: Sequence[str] | None = None,
+        k: int = 10,
     ) -> list[Hit]:
-        """See VideoMemory.search."""
+        """See RowSource.search."""
         if self._index is None:
             return []
         mask = np.ones(len(self._rows), dtype=bool)
         if kinds:
-            mask &= np.isin(self._kinds, list(kinds))
+            mask &= self._kinds.among(kinds)
+        if video_ids is not None:
+            mask &= self._videos.among(video_ids)
         if interval is not None:
             mask &= (self._start_s <= interval[1]) & (self._end_s >= interval[0])
-        near = self._index.search(vector, max(POOL, k), np.flatnonzero(mask).astype(np.int64))
+        allowed = None if mask.all() else np.flatnonzero(mask).astype(np.int64)
+        near = self._index.search(vector, max(POOL, k), allowed)
         words = {number: score for number, score in self._words.scores(text).items() if mask[number]}
         by_word = sorted(words, key=lambda number: (-words[number], number))[: max(POOL, k)]
         fused: dict[int, float] = {}
@@ -91,21 +92,43 @@ class FactIndex:
                 fused[number] = fused.get(number, 0.0) + 1 / (RANK_CONSTANT + rank)
         best = sorted(fused, key=lambda number: (-fused[number], number))[:k]
         top = max(words.values(), default=1.0)
-        return [self._hit(number, vector, words.get(number, 0.0) / top) for number in best]
+        rows = self._rows.take(np.array(best, dtype=np.int64)).to_pylist()
+        return [
+            self._hit(row, float(self._vectors[number] @ vector), words.get(number, 0.0) / top)
+            for number, row in zip(best, rows, strict=True)
+        ]
 
-    def _hit(self, number: int, vector: npt.NDArray[np.float32], keyword: float) -> Hit:
-        row = self._rows[number]
+    @staticmethod
+    def _hit(row: dict[str, Any], cosine: float, keyword: float) -> Hit:
         extractor, separator, _ = str(row["owner_id"]).partition(":")
         return Hit(
+            video_id=row["video_id"],
             owner_kind=row["owner_kind"],
             owner_id=row["owner_id"],
-            text=row["text"],
+            text=row["text"] or "",
             start_s=row["start_s"],
             end_s=row["end_s"],
-            score=float(np.clip(self._vectors[number] @ vector, 0.0, 1.0)),
+            score=min(1.0, max(0.0, cosine)),
             extractor=extractor if separator else row["extractor"],
             keyword=keyword,
         )
+
+
+class _Codes:
+    """A column of few different texts, as numbers."""
+
+    def __init__(self, names: list[str], numbers: npt.NDArray[np.int32]) -> None:
+        self._names, self._numbers = names, numbers
+
+    def among(self, names: Sequence[str]) -> npt.NDArray[np.bool_]:
+        wanted = set(names)
+        return np.isin(self._numbers, [number for number, name in enumerate(self._names) if name in wanted])
+
+
+def _codes(column: pa.ChunkedArray) -> _Codes:
+    coded = column.combine_chunks().dictionary_encode()
+    numbers = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    return _Codes(coded.dictionary.to_pylist(), numbers)
 
 
 def _matrix(column: pa.ChunkedArray, space: str) -> npt.NDArray[np.float32]:

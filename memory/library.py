@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memory.atomic import remove_abandoned, remove_folder, sync_folder, write_file
-from memory.segments import is_intact, read_snapshot, segment_name, write_segment
+from memory.storage import StoreError, open_store
 
 if TYPE_CHECKING:
+    from memory.library_memory import LibraryMemory
+    from memory.segment_folder import SegmentFolder
     from memory.video_memory import VideoMemory
 
-
+VIDEOS = "videos"
 RECORD = "video.json"
 
 
@@ -38,27 +39,30 @@ class VideoRecord:
 
 
 class Library:
-    """A folder of memories. Any number of processes may read it and write different segments at once."""
+    """A place of memories. Any number of processes may read it and write different segments at once."""
 
-    def __init__(self, root: Path) -> None:
-        """Nothing is created before the first video is added. Raises LibraryError when `root` is a file."""
-        self.root = Path(root)
-        if self.root.exists() and not self.root.is_dir():
-            raise LibraryError(f"the library {self.root} is a file; name a folder (VIDERE_HOME)")
-        self._videos = self.root / "videos"
+    def __init__(self, root: str | Path) -> None:
+        """`root` is a folder, or a URL of fsspec (`s3://...`, `memory://...`).
+
+        Nothing is created before the first video is added. Raises LibraryError for what can hold no library.
+        """
+        self.root = str(root)
+        try:
+            self._store = open_store(root)
+        except StoreError as error:
+            raise LibraryError(str(error)) from error
 
     def add_video(self, record: VideoRecord) -> None:
         """Make a video known, or note its new path. Raises LibraryError when two contents share an id."""
         if not record.sha256.startswith(record.video_id) or not _is_id(record.video_id):
             raise LibraryError(f"{record.video_id!r} is not the start of the SHA-256 {record.sha256!r}")
-        folder = self._videos / record.video_id
-        known = self._read(folder)
+        folder = f"{VIDEOS}/{record.video_id}"
+        known = self._read(record.video_id)
         if known is not None and known.sha256 != record.sha256:
             raise LibraryError(f"two different files have the id {record.video_id}; keep them in separate libraries")
         if known == record:
             return
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(folder)
+        self._store.tidy(folder)
         fields = {
             "video_id": record.video_id,
             "sha256": record.sha256,
@@ -66,55 +70,55 @@ class Library:
             "media": dict(record.media),
             "title": record.title,
         }
-        write_file(folder / RECORD, json.dumps(fields, indent=1, sort_keys=True).encode())
-        sync_folder(self._videos)
+        self._store.write(f"{folder}/{RECORD}", json.dumps(fields, indent=1, sort_keys=True).encode())
 
-    def _read(self, folder: Path) -> VideoRecord | None:
-        """The record in a folder; None when there is none that can be read."""
+    def _read(self, video_id: str) -> VideoRecord | None:
+        """The record of a video; None when there is none that can be read."""
         try:
-            fields = json.loads((folder / RECORD).read_bytes())
+            fields = json.loads(self._store.read(f"{VIDEOS}/{video_id}/{RECORD}"))
             record = VideoRecord(
                 fields["video_id"], fields["sha256"], Path(fields["path"]), dict(fields["media"]), fields["title"]
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return record if record.video_id == folder.name else None
+        return record if record.video_id == video_id else None
 
     def videos(self) -> list[VideoRecord]:
         """All videos, by id."""
-        if not self._videos.is_dir():
-            return []
-        records = (self._read(folder) for folder in sorted(self._videos.iterdir()) if _is_id(folder.name))
+        records = (self._read(name) for name in self._store.names(VIDEOS) if _is_id(name))
         return [record for record in records if record is not None]
 
     def video(self, video_id: str) -> VideoRecord:
         """Raises LibraryError for an unknown id."""
-        record = self._read(self._videos / video_id) if _is_id(video_id) else None
+        record = self._read(video_id) if _is_id(video_id) else None
         if record is None:
             raise LibraryError(f"the library holds no video {video_id!r}; 'videre library' lists them")
         return record
 
     def remove(self, video_id: str) -> None:
         """Forget a video; its file is not touched. Raises LibraryError for an unknown id."""
-        remove_folder(self._known(video_id))
+        self._store.remove(self._known(video_id), RECORD)
 
-    def _known(self, video_id: str) -> Path:
+    def _known(self, video_id: str) -> str:
         """The folder of a video, also of one whose record is damaged."""
-        folder = self._videos / video_id
-        if not _is_id(video_id) or not folder.is_dir():
+        if not _is_id(video_id) or not self._store.exists(f"{VIDEOS}/{video_id}"):
             raise LibraryError(f"the library holds no video {video_id!r}; 'videre library' lists them")
-        return folder
+        return f"{VIDEOS}/{video_id}"
 
     def size_bytes(self, video_id: str) -> int:
         """What the memory of a video takes on disk. Raises LibraryError for an unknown id."""
-        return sum(path.stat().st_size for path in self._known(video_id).rglob("*") if path.is_file())
+        return self._store.size_bytes(self._known(video_id))
 
-    def _segments(self, video_id: str) -> Path:
-        return self._videos / video_id / "segments"
+    def _segments(self, video_id: str) -> SegmentFolder:
+        from memory.segment_folder import SegmentFolder
+
+        return SegmentFolder(self._store, f"{VIDEOS}/{video_id}/segments", video_id)
 
     def has_segment(self, video_id: str, extractor: str, version: str, params: Mapping[str, Any]) -> bool:
         """Whether an undamaged segment of exactly this run is there."""
-        return is_intact(self._segments(video_id) / segment_name(extractor, version, params))
+        from memory.segments import segment_name
+
+        return self._segments(video_id).is_intact(segment_name(extractor, version, params))
 
     def write_segment(
         self,
@@ -123,21 +127,42 @@ class Library:
         version: str,
         params: Mapping[str, Any],
         tables: Mapping[str, Sequence[Any]],
-    ) -> Path:
-        """Publish the rows of an extractor run; gives the segment's folder. Raises SegmentError, LibraryError."""
-        return write_segment(self._known(video_id) / "segments", extractor, version, params, tables)
+        part: int | None = None,
+    ) -> str:
+        """Publish the rows of an extractor run, or of a numbered part of one (a few seconds of a live stream).
+
+        Gives the segment's folder, relative to the library. Raises SegmentError, LibraryError.
+        """
+        self._known(video_id)
+        return self._segments(video_id).write(extractor, version, params, tables, part)
 
     def verify(self, video_id: str) -> list[str]:
         """What is wrong with a video's memory, a line each; empty when all is well. LibraryError for an unknown id."""
-        folder = self._known(video_id)
-        wrong = [] if self._read(folder) else [f"{video_id}: {RECORD} is damaged; ingest the video again"]
-        return [*wrong, *read_snapshot(self._segments(video_id)).damaged]
+        self._known(video_id)
+        wrong = [] if self._read(video_id) else [f"{video_id}: {RECORD} is damaged; ingest the video again"]
+        return [*wrong, *self._segments(video_id).snapshot().damaged]
+
+    def compact(self, video_id: str) -> int:
+        """Delete leftovers, join parts, migrate older segments; gives the bytes freed. LibraryError: unknown id."""
+        before = self.size_bytes(video_id)
+        self._store.tidy(VIDEOS)
+        self._store.tidy(f"{VIDEOS}/{video_id}")
+        self._segments(video_id).compact()
+        return before - self.size_bytes(video_id)
 
     def open(self, video_id: str) -> VideoMemory:
         """The memory of a video as of now. Raises LibraryError for an unknown id."""
         from memory.video_memory import VideoMemory
 
-        return VideoMemory(self.video(video_id), read_snapshot(self._segments(video_id)), self._videos / video_id)
+        cache = self._store.cache_folder(f"{VIDEOS}/{video_id}")
+        return VideoMemory(self.video(video_id), self._segments(video_id).snapshot(), cache)
+
+    def open_all(self, video_ids: Sequence[str] | None = None) -> LibraryMemory:
+        """The memories of all videos (or of these) as of now, to be asked together. LibraryError: unknown id."""
+        from memory.library_memory import LibraryMemory
+
+        records = self.videos() if video_ids is None else [self.video(video_id) for video_id in video_ids]
+        return LibraryMemory(self._store, [(record, self._segments(record.video_id)) for record in records])
 
 
 def _is_id(text: str) -> bool:

@@ -2,14 +2,21 @@
 
 Space-dominant memory: `entity` and `observation` (who is where). Time-dominant memory: `shot`, `event` (what happens
 when). `relation` joins entities. `embedding` holds unit vectors of facts. Times are seconds, boxes xyxy source pixels.
-The columns `video_id` and `extractor` are not written by extractors: they come from the segment that holds the row.
+Every stored row has the columns of PROVENANCE besides its own; extractors do not write them, the library does.
 """
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: without the columns of provenance. `memory.rows.migrate` brings older rows up to date."""
+
+PROVENANCE = ("video_id", "extractor")
+"""Whose the row is, and who found it."""
+
+JSON_COLUMNS = ("attributes",)
+"""Columns of JSON objects; rows may give them as dicts."""
 
 TABLES: dict[str, pa.Schema] = {
     "shot": pa.schema(

@@ -1,33 +1,31 @@
-"""Segments: the rows of one extractor run, as immutable Parquet files with a manifest, published atomically.
+"""Segments: the rows of one extractor run, as immutable Parquet files with a manifest.
 
-A segment is the folder `<extractor>-<version>-<hash of the parameters>`. Its manifest names the files with their
-SHA-256 and row counts and holds no clock, so equal runs give equal bytes. A folder without a manifest is no segment.
+A segment is the folder `<extractor>-<version>-<hash of the parameters>`; one that holds only a part of a run (a few
+seconds of a live stream) adds `.<first part>_<last part>`. Its manifest names the files with their SHA-256 and row
+counts and holds no clock, so equal runs give equal bytes. A folder without a manifest is no segment.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memory.atomic import publish_folder, remove_abandoned, remove_folder, temporary_name
+from memory.rows import SegmentError, arrow_table, to_json, with_provenance
 from memory.schema import SCHEMA_VERSION, TABLES
+from memory.storage import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MANIFEST = "manifest.json"
-JSON_COLUMNS = ("attributes",)
-"""Columns whose values may be given as dicts."""
 
-
-class SegmentError(ValueError):
-    """Rows or names that cannot be stored; the message names table and column."""
+Parts = tuple[int, int]
+"""First and last part that a segment holds."""
 
 
 class DamagedSegment(Exception):
@@ -38,218 +36,163 @@ class DamagedSegment(Exception):
 class Segment:
     """A published segment."""
 
-    folder: Path
+    name: str
+    """Of its folder."""
     extractor: str
     version: str
     params: Mapping[str, Any]
     tables: Mapping[str, Mapping[str, Any]]
     """By table: file, rows, sha256."""
+    schema_version: int = SCHEMA_VERSION
+    parts: Parts | None = None
+    """None: the whole run."""
+
+    @property
+    def run(self) -> str:
+        """The name without its parts."""
+        return run_and_parts(self.name)[0]
 
 
-def segment_name(extractor: str, version: str, params: Mapping[str, Any]) -> str:
-    """Folder name of a segment. Raises SegmentError when the parts do not make one."""
+def segment_name(extractor: str, version: str, params: Mapping[str, Any], parts: Parts | None = None) -> str:
+    """Folder name of a segment. Raises SegmentError when the facts do not make one."""
     for what, text in (("extractor", extractor), ("version", version)):
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+]*", text):
             raise SegmentError(f"{what} {text!r} is no name; use letters, digits, '_' and '.'")
-    return f"{extractor}-{version}-{hashlib.sha256(_json(dict(params), 'params')).hexdigest()[:12]}"
+    name = f"{extractor}-{version}-{hashlib.sha256(to_json(dict(params), 'params')).hexdigest()[:12]}"
+    if parts is None:
+        return name
+    if not 0 <= parts[0] <= parts[1] <= 99_999_999:
+        raise SegmentError(f"parts {parts[0]} to {parts[1]} are no range of whole numbers from 0")
+    return f"{name}.{parts[0]:08d}_{parts[1]:08d}"
 
 
-def _json(value: Any, what: str) -> bytes:
-    try:
-        return json.dumps(value, sort_keys=True).encode()
-    except (TypeError, ValueError) as error:
-        raise SegmentError(f"{what}: not JSON ({error})") from error
+def run_and_parts(name: str) -> tuple[str, Parts | None]:
+    """Splits a folder's name into that of the run and the parts, for damaged segments too."""
+    found = re.fullmatch(r"(.+)\.(\d{8})_(\d{8})", name)
+    return (found[1], (int(found[2]), int(found[3]))) if found else (name, None)
 
 
-def write_segment(
-    folder: Path, extractor: str, version: str, params: Mapping[str, Any], tables: Mapping[str, Sequence[Any]]
-) -> Path:
-    """Publish the rows (dicts; missing columns become null) below `folder`; gives the segment's folder.
+def extractor_of(name: str) -> str:
+    """Which extractor a folder's name tells."""
+    return run_and_parts(name)[0].rsplit("-", 2)[0]
 
-    An undamaged segment of that name is kept as it is. Older segments of the same extractor are deleted afterwards.
-    Raises SegmentError, and OSError when the disk does.
+
+def supersedes(newer: str, older: str) -> bool:
+    """Whether a segment, by the folders' names, makes an older one of the same extractor superfluous."""
+    if newer == older or extractor_of(newer) != extractor_of(older):
+        return False
+    (run, parts), (older_run, older_parts) = run_and_parts(newer), run_and_parts(older)
+    if run != older_run or parts is None:
+        return True
+    return older_parts is not None and parts[0] <= older_parts[0] and older_parts[1] <= parts[1]
+
+
+def current(published: Iterable[tuple[float, Segment]]) -> list[Segment]:
+    """The segments that count, of all that are there with their times of publication, by name.
+
+    Writers delete what they supersede; after a kill both are there. The run published last counts then.
     """
-    final = folder / segment_name(extractor, version, params)
-    folder.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(folder)
-    if not is_intact(final):
-        facts = {"schema_version": SCHEMA_VERSION, "extractor": extractor, "version": version, "params": dict(params)}
-        temporary = temporary_name(final)
-        temporary.mkdir()
-        try:
-            _write_files(temporary, facts, tables)
-            # A damaged one is replaced; one that another process has published meanwhile is equal, and stays.
-            if final.exists() and not is_intact(final):
-                remove_folder(final)
-            publish_folder(temporary, final)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    for other in _folders(folder):
-        if other != final and _extractor_of(other) == extractor:
-            remove_folder(other)
-    return final
+    newest: dict[str, tuple[float, str]] = {}
+    found = list(published)
+    for when, segment in found:
+        newest[segment.extractor] = max(newest.get(segment.extractor, (when, segment.run)), (when, segment.run))
+    names = [segment.name for _, segment in found if segment.run == newest[segment.extractor][1]]
+    kept = {name for name in names if not any(supersedes(other, name) for other in names)}
+    return sorted((segment for _, segment in found if segment.name in kept), key=lambda segment: segment.name)
 
 
-def _write_files(temporary: Path, facts: dict[str, Any], tables: Mapping[str, Sequence[Any]]) -> None:
+Naming = Callable[[str, str], str]
+"""The name of the file of a table, given the hexadecimal digest of its content."""
+
+
+def plain_name(table: str, _digest: str) -> str:
+    """Where a folder is published in one step."""
+    return f"{table}.parquet"
+
+
+def content_name(table: str, digest: str) -> str:
+    """Where files are put one by one: two writers of one segment then never overwrite each other's files."""
+    return f"{table}.{digest[:12]}.parquet"
+
+
+def segment_files(
+    naming: Naming, facts: Mapping[str, Any], video_id: str, tables: Mapping[str, Sequence[Any]]
+) -> dict[str, bytes]:
+    """The files of a new segment by name, the manifest with `facts` among them. Raises SegmentError."""
+    stored = {table: arrow_table(table, rows) for table, rows in tables.items()}
+    return sealed_files(
+        naming, facts, {table: with_provenance(rows, video_id, facts["extractor"]) for table, rows in stored.items()}
+    )
+
+
+def sealed_files(naming: Naming, facts: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> dict[str, bytes]:
+    """The files of a segment of ready Arrow tables."""
     import pyarrow.parquet as pq
 
+    files: dict[str, bytes] = {}
     written: dict[str, Any] = {}
-    for table, rows in tables.items():
-        content = arrow_table(table, rows)
+    for table, content in sorted(tables.items()):
         if not len(content):
             continue
-        path = temporary / f"{table}.parquet"
-        pq.write_table(content, path, compression="zstd")
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        written[table] = {"file": path.name, "rows": len(content), "sha256": digest}
-    (temporary / MANIFEST).write_bytes(json.dumps(facts | {"tables": written}, indent=1, sort_keys=True).encode())
+        sink = io.BytesIO()
+        pq.write_table(content, sink, compression="zstd")
+        digest = hashlib.sha256(sink.getvalue()).hexdigest()
+        name = naming(table, digest)
+        files[name] = sink.getvalue()
+        written[table] = {"file": name, "rows": len(content), "sha256": digest}
+    manifest = {"schema_version": SCHEMA_VERSION, **facts, "tables": written}
+    return files | {MANIFEST: json.dumps(manifest, indent=1, sort_keys=True).encode()}
 
 
-def arrow_table(table: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Rows in the types of the schema. Raises SegmentError, which names table, column and row."""
-    import pyarrow as pa
-
-    if table not in TABLES:
-        raise SegmentError(f"there is no table {table!r}; known: {', '.join(TABLES)}")
-    schema = TABLES[table]
-    unknown = set().union(*(row.keys() for row in rows)) - set(schema.names)
-    if unknown:
-        raise SegmentError(f"table {table!r} has no column {min(unknown)!r}; known: {', '.join(schema.names)}")
-    columns = []
-    for field in schema:
-        values = [row.get(field.name) for row in rows]
-        if field.name in JSON_COLUMNS:
-            what = f"table {table!r}, column {field.name!r}"
-            values = [_json(value, what).decode() if isinstance(value, dict) else value for value in values]
-        columns.append(_column(table, field, values))
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _column(table: str, field: pa.Field, values: list[Any]) -> pa.Array:
-    import pyarrow as pa
-
-    wrong = (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError)
-    if pa.types.is_integer(field.type):  # Arrow would cut off decimals without a word
-        for number, value in enumerate(values):
-            if isinstance(value, float):
-                raise SegmentError(
-                    f"table {table!r}, column {field.name!r}, row {number}: {value!r} is no whole number"
-                )
-    try:
-        return pa.array(values, field.type)
-    except wrong as error:
-        for number, value in enumerate(values):
-            try:
-                pa.array([value], field.type)
-            except wrong:
-                where = f"table {table!r}, column {field.name!r}, row {number}"
-                raise SegmentError(f"{where}: {value!r} is no {field.type}") from error
-        raise SegmentError(f"table {table!r}, column {field.name!r}: {error}") from error
-
-
-def read_manifest(folder: Path) -> Segment:
+def read_manifest(store: Store, folder: str) -> Segment:
     """The segment in a folder. Raises DamagedSegment; FileNotFoundError when the folder is not there (any more)."""
+    name = folder.rpartition("/")[2]
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-        if manifest["schema_version"] != SCHEMA_VERSION:
+        manifest = json.loads(store.read(f"{folder}/{MANIFEST}"))
+        if not 1 <= manifest["schema_version"] <= SCHEMA_VERSION:
             raise DamagedSegment(
-                f"{folder.name}: written with version {manifest['schema_version']} of the tables, this program "
-                f"knows {SCHEMA_VERSION}; ingest the video again"
+                f"{name}: written with version {manifest['schema_version']} of the tables, this program knows up to "
+                f"{SCHEMA_VERSION}; update Videre, or ingest the video again"
             )
-        segment = Segment(folder, manifest["extractor"], manifest["version"], manifest["params"], manifest["tables"])
-        fits = all(
-            name in TABLES and facts["file"] == f"{name}.parquet" and {"rows", "sha256"} <= facts.keys()
-            for name, facts in segment.tables.items()
+        parts = manifest.get("parts")
+        segment = Segment(
+            name,
+            manifest["extractor"],
+            manifest["version"],
+            manifest["params"],
+            manifest["tables"],
+            manifest["schema_version"],
+            (parts[0], parts[1]) if parts is not None else None,
         )
+        fits = all(
+            table in TABLES
+            and re.fullmatch(rf"{table}(\.[0-9a-f]+)?\.parquet", facts["file"])
+            and {"rows", "sha256"} <= facts.keys()
+            for table, facts in segment.tables.items()
+        )
+        named = segment_name(segment.extractor, segment.version, segment.params, segment.parts)
     except FileNotFoundError:
-        if not folder.is_dir():
+        if not store.exists(folder):
             raise
-        raise DamagedSegment(f"{folder.name}: the manifest is missing; ingest the video again") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedSegment(f"{folder.name}: the manifest is damaged; ingest the video again") from error
-    if not fits or segment_name(segment.extractor, segment.version, segment.params) != folder.name:
-        raise DamagedSegment(f"{folder.name}: the manifest does not fit the folder; ingest the video again")
+        raise DamagedSegment(f"{name}: the manifest is missing; ingest the video again") from None
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise DamagedSegment(f"{name}: the manifest is damaged; ingest the video again") from error
+    if not fits or named != name:
+        raise DamagedSegment(f"{name}: the manifest does not fit the folder; ingest the video again")
     return segment
 
 
-def read_files(segment: Segment) -> dict[str, bytes]:
+def read_files(store: Store, folder: str, segment: Segment) -> dict[str, bytes]:
     """The Parquet files of a segment by table. Raises DamagedSegment; FileNotFoundError when the folder is gone."""
     contents = {}
     for table, facts in segment.tables.items():
         try:
-            content = (segment.folder / str(facts["file"])).read_bytes()
+            content = store.read(f"{folder}/{facts['file']}")
         except FileNotFoundError:
-            if not segment.folder.is_dir():
+            if not store.exists(f"{folder}/{MANIFEST}"):
                 raise
-            raise DamagedSegment(f"{segment.folder.name}: {table} is missing; ingest the video again") from None
+            raise DamagedSegment(f"{segment.name}: {table} is missing; ingest the video again") from None
         if hashlib.sha256(content).hexdigest() != facts["sha256"]:
-            raise DamagedSegment(f"{segment.folder.name}: {table} is damaged; ingest the video again")
+            raise DamagedSegment(f"{segment.name}: {table} is damaged; ingest the video again")
         contents[table] = content
     return contents
-
-
-def is_intact(folder: Path) -> bool:
-    """Whether an undamaged segment is there."""
-    try:
-        read_files(read_manifest(folder))
-    except (DamagedSegment, FileNotFoundError):
-        return False
-    return True
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """All segments of a video at one moment, their files read and checked; damaged ones are named instead."""
-
-    segments: Mapping[str, Segment]
-    """By extractor."""
-    files: Mapping[str, Mapping[str, bytes]]
-    """Parquet bytes by extractor and table."""
-    damaged: Sequence[str]
-    """A line for each segment that was left out."""
-
-
-def read_snapshot(folder: Path) -> Snapshot:
-    """Read what is published below a folder, also while other processes publish and delete.
-
-    Of an extractor that has two segments (its writer was killed before it could delete the older) the one published
-    last counts.
-    """
-    segments: dict[str, Segment] = {}
-    files: dict[str, dict[str, bytes]] = {}
-    damaged: list[str] = []
-    again = set(_folders(folder))
-    seen: set[Path] = set()
-    while again - seen:  # a folder that vanishes was replaced by one that may have come after the listing
-        for path in sorted(again - seen, key=_published):
-            seen.add(path)
-            try:
-                segment = read_manifest(path)
-                contents = read_files(segment)
-            except FileNotFoundError:
-                continue
-            except DamagedSegment as error:
-                damaged.append(str(error))
-                continue
-            segments[segment.extractor], files[segment.extractor] = segment, contents
-        again = set(_folders(folder))
-    return Snapshot(dict(sorted(segments.items())), files, sorted(damaged))
-
-
-def _folders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir())
-
-
-def _published(folder: Path) -> tuple[int, str]:
-    """Sorts folders by when their content was written."""
-    try:
-        return (folder / MANIFEST).stat().st_mtime_ns, folder.name
-    except FileNotFoundError:
-        return 0, folder.name
-
-
-def _extractor_of(folder: Path) -> str:
-    """From the folder's name, so that damaged segments are superseded too."""
-    return folder.name.rsplit("-", 2)[0]

@@ -49,11 +49,11 @@ def test_remove_forgets_everything(library: Library, video_id: str) -> None:
     assert library.size_bytes(video_id) > 100
     library.remove(video_id)
     assert library.videos() == []
-    assert list((library.root / "videos").iterdir()) == []
+    assert list((Path(library.root) / "videos").iterdir()) == []
 
 
 def test_verify_names_damage_and_has_segment_sees_it(library: Library, video_id: str) -> None:
-    segment = library.write_segment(video_id, "shots", "1", {"hz": 2}, {"shot": [{"shot_id": 0}]})
+    segment = Path(library.root) / library.write_segment(video_id, "shots", "1", {"hz": 2}, {"shot": [{"shot_id": 0}]})
     assert library.verify(video_id) == []
     (segment / "shot.parquet").write_bytes(b"PAR1")
     assert library.verify(video_id) == [f"{segment.name}: shot is damaged; ingest the video again"]
@@ -65,7 +65,7 @@ def test_verify_names_damage_and_has_segment_sees_it(library: Library, video_id:
 
 def test_a_damaged_record_is_named_and_can_be_made_again(library: Library, video_id: str) -> None:
     record = library.video(video_id)
-    (library.root / "videos" / video_id / "video.json").write_text('{"video_id"')
+    (Path(library.root) / "videos" / video_id / "video.json").write_text('{"video_id"')
     assert library.videos() == []
     assert library.verify(video_id) == [f"{video_id}: video.json is damaged; ingest the video again"]
     library.add_video(record)

@@ -17,9 +17,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memory.atomic import temporary_name
-from memory.segments import SegmentError, arrow_table, read_snapshot, segment_name, write_segment
+from memory.rows import SegmentError, arrow_table
+from memory.segment_folder import SegmentFolder, Snapshot
+from memory.segments import segment_name
+from memory.storage.local import LocalStore
 
 SHOTS = [{"shot_id": n, "start_s": float(n), "end_s": n + 1.0} for n in range(50)]
+
+
+VIDEO = "ab" * 8
+
+
+def segments(folder: Path) -> SegmentFolder:
+    return SegmentFolder(LocalStore(folder.parent), folder.name, VIDEO)
+
+
+def write_segment(
+    folder: Path, extractor: str, version: str, params: Any, tables: Any, part: int | None = None
+) -> Path:
+    return folder.parent / segments(folder).write(extractor, version, params, tables, part)
+
+
+def read_snapshot(folder: Path) -> Snapshot:
+    return segments(folder).snapshot()
+
+
+def only(snapshot: Snapshot, extractor: str) -> Any:
+    (segment,) = [segment for segment in snapshot.segments if segment.extractor == extractor]
+    return segment
 
 
 def write(folder: Path, rows: list[dict[str, Any]] = SHOTS, version: str = "1", **params: Any) -> Path:
@@ -59,14 +84,14 @@ def test_of_two_segments_the_one_published_last_counts(tmp_path: Path) -> None:
     (tmp_path / "z").mkdir()
     for folder in (older, newer):
         folder.rename(tmp_path / "z" / folder.name)
-    assert read_snapshot(tmp_path / "z").segments["shots"].version == "10"
+    assert only(read_snapshot(tmp_path / "z"), "shots").version == "10"
 
 
 def test_an_extractor_that_found_nothing_has_a_segment(tmp_path: Path) -> None:
     write(tmp_path, [])
     snapshot = read_snapshot(tmp_path)
-    assert set(snapshot.segments) == {"shots"}
-    assert snapshot.files["shots"] == {}
+    assert only(snapshot, "shots").tables == {}
+    assert snapshot.rows("shot") == []
 
 
 @pytest.mark.parametrize(
@@ -134,7 +159,7 @@ def damage_truncate(folder: Path) -> None:
 
 
 def damage_manifest(folder: Path) -> None:
-    (folder / "manifest.json").write_text('{"schema_version": 1, "tables"')
+    (folder / "manifest.json").write_text('{"schema_version": 2, "tables"')
 
 
 def damage_manifest_type(folder: Path) -> None:
@@ -152,7 +177,7 @@ def damage_no_manifest(folder: Path) -> None:
 
 def damage_other_schema(folder: Path) -> None:
     path = folder / "manifest.json"
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 99'))
 
 
 DAMAGES = [value for name, value in sorted(globals().items()) if name.startswith("damage_")]
@@ -187,14 +212,16 @@ def test_temporaries_of_the_dead_are_removed_those_of_the_living_stay(tmp_path: 
 
 WRITER = """
 import sys, pathlib
-from memory.segments import write_segment
+from memory.segment_folder import SegmentFolder
+from memory.storage.local import LocalStore
 folder, start, rounds = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 import pyarrow.parquet
 print("ready", flush=True)
 sys.stdin.readline()
 for version in range(start, start + rounds):
     rows = [{"entity_id": f"x:{n}", "t_s": float(version)} for n in range(2000)]
-    write_segment(folder, "x", str(version), {}, {"observation": rows, "relation": [{"subject_id": str(version)}]})
+    SegmentFolder(LocalStore(folder.parent), folder.name, "ab" * 8).write(
+        "x", str(version), {}, {"observation": rows, "relation": [{"subject_id": str(version)}]})
 print("done", flush=True)
 """
 
@@ -229,7 +256,7 @@ def test_kill_leaves_the_old_state_or_the_new(tmp_path: Path) -> None:
         writer.communicate()
         snapshot = read_snapshot(tmp_path)
         assert snapshot.damaged == []
-        assert snapshot.segments["x"].tables["observation"]["rows"] == 2000
+        assert only(snapshot, "x").tables["observation"]["rows"] == 2000
     write_segment(tmp_path, "x", "end", {}, {})
     assert [path.name.rsplit("-", 1)[0] for path in tmp_path.iterdir()] == ["x-end"]
 
@@ -244,7 +271,7 @@ def test_two_writers_of_the_same_segments_and_a_reader(tmp_path: Path) -> None:
         snapshot = read_snapshot(tmp_path)
         assert snapshot.damaged == []
         if snapshot.segments:
-            seen.append(int(snapshot.segments["x"].version))
+            seen.append(int(only(snapshot, "x").version))
             reads += 1
     assert [writer.communicate()[0] for writer in writers] == ["done\n", "done\n"]
     assert [writer.returncode for writer in writers] == [0, 0]

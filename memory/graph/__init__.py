@@ -1,0 +1,25 @@
+"""The scene graph of a video as networkx: entities, events and shots, what joins them, and how they lie in time."""
+
+from memory.graph.build import EdgeKind, add_spatial_relations, scene_graph
+from memory.graph.export import write_graphml, write_json
+from memory.graph.intervals import Allen, allen
+from memory.graph.paths import Link, connection, connections, during, links, neighbours
+from memory.graph.temporal import add_temporal_relations, temporal_relation
+
+__all__ = [
+    "Allen",
+    "EdgeKind",
+    "Link",
+    "add_spatial_relations",
+    "add_temporal_relations",
+    "allen",
+    "connection",
+    "connections",
+    "during",
+    "links",
+    "neighbours",
+    "scene_graph",
+    "temporal_relation",
+    "write_graphml",
+    "write_json",
+]

@@ -1,0 +1,117 @@
+"""The memories of many videos, asked together: DuckDB reads the Parquet files of their segments where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from memory.rows import stored_schema, video_table
+from memory.schema import SCHEMA_VERSION, TABLES
+from memory.source import RowSource, check_table
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from memory.library import VideoRecord
+    from memory.segment_folder import SegmentFolder
+    from memory.storage import Store
+
+MEMORY_LIMIT = "1GB"
+"""Of DuckDB, whatever the size of the library."""
+ATTEMPTS = 3
+"""Listings before a file that is gone is an error: it vanishes when another process replaces a segment."""
+
+
+class LibraryMemory(RowSource):
+    """The current segments of several videos; `sql`, `rows` and `search` go over all of them.
+
+    Every row tells its video by `video_id`. Nothing is loaded before it is asked for, and nothing is kept but the
+    vectors that were searched, so memory does not grow with the library. Files are not checked against their
+    checksums (`Library.verify` does that).
+    """
+
+    def __init__(self, store: Store, videos: Sequence[tuple[VideoRecord, SegmentFolder]]) -> None:
+        super().__init__(store.cache_folder("library"))
+        self.videos = [record for record, _ in videos]
+        self._store = store
+        self._folders = [folder for _, folder in videos]
+        self._attached: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def _database(self) -> duckdb.DuckDBPyConnection:
+        if self._attached is None:
+            self._attached = self._attach()
+        return self._attached
+
+    def _attach(self) -> duckdb.DuckDBPyConnection:
+        """A database with a view a table."""
+        import duckdb
+
+        database = duckdb.connect(":memory:", config={"memory_limit": MEMORY_LIMIT, "temp_directory": ""})
+        database.execute("SET preserve_insertion_order = false")
+        database.execute("SET parquet_metadata_cache = true")
+        self._store.attach(database)
+        database.register("video", video_table(self.videos))
+        files: dict[str, list[str]] = {table: [] for table in TABLES}
+        older: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
+        for folder in self._folders:
+            segments = folder.listing()
+            for segment in segments:
+                if segment.schema_version == SCHEMA_VERSION:
+                    for table in segment.tables:
+                        files[table].append(folder.location(segment, table))
+            if any(segment.schema_version < SCHEMA_VERSION for segment in segments):
+                self._load_older(folder, older)
+        for table in TABLES:
+            self._create_view(database, table, files[table], older[table])
+        return database
+
+    @staticmethod
+    def _load_older(folder: SegmentFolder, older: dict[str, list[pa.Table]]) -> None:
+        """Segments of older versions of the schema have to be migrated first ('videre library compact' does it)."""
+        snapshot = folder.snapshot()
+        for segment in snapshot.segments:
+            if segment.schema_version < SCHEMA_VERSION:
+                for table, rows in snapshot.tables(segment).items():
+                    older[table].append(rows)
+
+    @staticmethod
+    def _create_view(
+        database: duckdb.DuckDBPyConnection, table: str, files: Sequence[str], older: Sequence[pa.Table]
+    ) -> None:
+        import pyarrow as pa
+
+        rest = pa.concat_tables(older) if older else stored_schema(table).empty_table()
+        database.register(f"{table}_in_memory", rest)
+        sources = [f"SELECT * FROM {table}_in_memory"] if older or not files else []
+        if files:
+            names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
+            sources.append(f"SELECT * FROM read_parquet([{names}])")
+        database.execute(f"CREATE VIEW {table} AS {' UNION ALL '.join(sources)}")
+
+    def sql(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Run trusted SQL over all videos; see RowSource.sql."""
+        import duckdb
+
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return super().sql(query, parameters)
+            except (duckdb.IOException, duckdb.HTTPException, FileNotFoundError):
+                if attempt == ATTEMPTS:
+                    raise
+                with self._lock:
+                    self._attached = None
+        raise AssertionError("unreachable")
+
+    def arrow(self, table: str) -> pa.Table:
+        check_table(table)
+        with self._lock:
+            cursor = self._database.cursor()
+        return cursor.execute(f"SELECT * FROM {table}").to_arrow_table()
+
+    @cached_property
+    def video_ids(self) -> list[str]:
+        """Ids of the videos, sorted."""
+        return [video.video_id for video in self.videos]
