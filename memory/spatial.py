@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -99,7 +100,7 @@ def tracks_of(memory: VideoMemory) -> dict[str, BoxTrack]:
     bounds = [0, *(np.flatnonzero(names[1:] != names[:-1]) + 1).tolist(), len(names)]
     return {
         str(names[low]): BoxTrack(table[low:high, 0], table[low:high, 1:5], table[low:high, 5])
-        for low, high in zip(bounds, bounds[1:], strict=False)
+        for low, high in pairwise(bounds)
         if high > low
     }
 

@@ -1,6 +1,7 @@
 """The scene graph of a video as networkx: entities, events and shots, what joins them, and how they lie in time."""
 
 from memory.graph.build import EdgeKind, add_spatial_relations, scene_graph
+from memory.graph.complete import complete_graph
 from memory.graph.export import write_graphml, write_json
 from memory.graph.intervals import Allen, allen
 from memory.graph.paths import Link, connection, connections, during, links, neighbours
@@ -13,6 +14,7 @@ __all__ = [
     "add_spatial_relations",
     "add_temporal_relations",
     "allen",
+    "complete_graph",
     "connection",
     "connections",
     "during",

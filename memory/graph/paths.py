@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 from memory.graph.build import EdgeKind
@@ -128,7 +128,7 @@ def _undirected(graph: nx.MultiDiGraph[str], kinds: Collection[EdgeKind], *requi
 
 
 def _walk(plain: nx.Graph[str], nodes: list[str]) -> Path:
-    return tuple(plain.edges[one, other]["link"] for one, other in zip(nodes, nodes[1:], strict=False))
+    return tuple(plain.edges[one, other]["link"] for one, other in pairwise(nodes))
 
 
 def _links(graph: nx.MultiDiGraph[str], kinds: Collection[EdgeKind], node: str) -> Iterator[Link]:
