@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from memory.rows import stored_schema, video_table
 from memory.schema import SCHEMA_VERSION, TABLES
-from memory.source import RowSource, check_table
+from memory.source import RowSource, check_table, load_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from memory.library import VideoRecord
     from memory.segment_folder import SegmentFolder
     from memory.storage import Store
+
+T = TypeVar("T")
 
 MEMORY_LIMIT = "1GB"
 """Of DuckDB, whatever the size of the library."""
@@ -53,7 +55,7 @@ class LibraryMemory(RowSource):
         database.execute("SET preserve_insertion_order = false")
         database.execute("SET parquet_metadata_cache = true")
         self._store.attach(database)
-        database.register("video", video_table(self.videos))
+        load_table(database, "video", video_table(self.videos))
         files: dict[str, list[str]] = {table: [] for table in TABLES}
         older: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
         for folder in self._folders:
@@ -84,7 +86,7 @@ class LibraryMemory(RowSource):
         import pyarrow as pa
 
         rest = pa.concat_tables(older) if older else stored_schema(table).empty_table()
-        database.register(f"{table}_in_memory", rest)
+        load_table(database, f"{table}_in_memory", rest)
         sources = [f"SELECT * FROM {table}_in_memory"] if older or not files else []
         if files:
             names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
@@ -93,23 +95,28 @@ class LibraryMemory(RowSource):
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Run trusted SQL over all videos; see RowSource.sql."""
-        import duckdb
-
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return super().sql(query, parameters)
-            except (duckdb.IOException, duckdb.HTTPException, FileNotFoundError):
-                if attempt == ATTEMPTS:
-                    raise
-                with self._lock:
-                    self._attached = None
-        raise AssertionError("unreachable")
+        return self._again_if_files_vanish(lambda: super(LibraryMemory, self).sql(query, parameters))
 
     def arrow(self, table: str) -> pa.Table:
         check_table(table)
+        return self._again_if_files_vanish(lambda: self._read(table))
+
+    def _read(self, table: str) -> pa.Table:
         with self._lock:
             cursor = self._database.cursor()
-        return cursor.execute(f"SELECT * FROM {table}").to_arrow_table()
+        return cursor.sql(f"SELECT * FROM {table}").to_arrow_table()
+
+    def _again_if_files_vanish(self, ask: Callable[[], T]) -> T:
+        """Ask; when another process has replaced a segment meanwhile, list the segments anew and ask again."""
+        import duckdb
+
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return ask()
+            except (duckdb.IOException, FileNotFoundError):
+                with self._lock:
+                    self._attached = None
+        return ask()
 
     @cached_property
     def video_ids(self) -> list[str]:

@@ -92,3 +92,10 @@ def check_table(table: str) -> None:
     """Raises KeyError, which names the tables there are."""
     if table != "video" and table not in TABLES:
         raise KeyError(f"there is no table {table!r}; known: video, {', '.join(TABLES)}")
+
+
+def load_table(database: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    """Copy rows into a new table (a registered one would be seen by this cursor alone)."""
+    database.register("incoming", rows)
+    database.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")
+    database.unregister("incoming")

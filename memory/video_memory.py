@@ -10,7 +10,7 @@ from memory.query import Rows, SqlSandbox
 from memory.rows import stored_schema, video_table
 from memory.schema import TABLES
 from memory.segment_folder import Snapshot
-from memory.source import RowSource, check_table
+from memory.source import RowSource, check_table, load_table
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,9 +61,7 @@ class VideoMemory(RowSource):
 
         database = duckdb.connect(":memory:", config={"threads": 1})
         for table, rows in self._tables.items():
-            database.register("incoming", rows)
-            database.execute(f"CREATE TABLE {table} AS SELECT * FROM incoming")
-            database.unregister("incoming")
+            load_table(database, table, rows)
         return database
 
     @cached_property
