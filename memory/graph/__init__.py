@@ -3,11 +3,12 @@
 from memory.graph.build import EdgeKind, add_spatial_relations, scene_graph
 from memory.graph.complete import complete_graph
 from memory.graph.export import write_graphml, write_json
-from memory.graph.intervals import Allen, allen
+from memory.graph.intervals import ALLEN_INVERSE, Allen, allen
 from memory.graph.paths import Link, connection, connections, during, links, neighbours
 from memory.graph.temporal import add_temporal_relations, temporal_relation
 
 __all__ = [
+    "ALLEN_INVERSE",
     "Allen",
     "EdgeKind",
     "Link",

@@ -34,6 +34,22 @@ _BY_ENDS: dict[tuple[int, int], Allen] = {
     (1, 1): "overlapped_by",
 }
 """By the order of the starts and of the ends, for intervals that share more than a border."""
+ALLEN_INVERSE: dict[Allen, Allen] = {
+    "before": "after",
+    "meets": "met_by",
+    "overlaps": "overlapped_by",
+    "starts": "started_by",
+    "during": "contains",
+    "finishes": "finished_by",
+    "equals": "equals",
+    "after": "before",
+    "met_by": "meets",
+    "overlapped_by": "overlaps",
+    "started_by": "starts",
+    "contains": "during",
+    "finished_by": "finishes",
+}
+"""first R second <=> second ALLEN_INVERSE[R] first."""
 
 
 def allen(first: Span, second: Span, tolerance_s: float = 0.0) -> Allen:

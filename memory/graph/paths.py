@@ -7,18 +7,23 @@ where they are asked for.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 from memory.graph.build import EdgeKind
-from memory.graph.intervals import Span
+from memory.graph.intervals import ALLEN_INVERSE, Span
+from memory.spatial import INVERSE
 
 if TYPE_CHECKING:
     import networkx as nx
 
 FOLLOWED: tuple[EdgeKind, ...] = ("relation", "structure", "spatial")
 MAX_PATHS = 100
+_INVERSES: dict[tuple[EdgeKind, str], str] = {
+    **{("spatial", predicate): inverse for predicate, inverse in INVERSE.items()},
+    **{("temporal", predicate): inverse for predicate, inverse in ALLEN_INVERSE.items()},
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,13 @@ class Link:
     def other(self, node: str) -> str:
         """The end that is not `node`."""
         return self.object if node == self.subject else self.subject
+
+    def turned(self) -> Link:
+        """The same said of the object, where that has a word (in space and time); else the link itself."""
+        inverse = _INVERSES.get((self.kind, self.predicate))
+        if inverse is None:
+            return self
+        return replace(self, subject=self.object, predicate=inverse, object=self.subject)
 
 
 Path = tuple[Link, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import networkx as nx
 import pytest
@@ -32,7 +32,7 @@ from memory.graph.temporal import MAX_OVERLAPS
 Graph: TypeAlias = "nx.MultiDiGraph[str]"
 
 
-def seen(entity: str, t_s: float, box: tuple[float, float, float, float]) -> dict[str, object]:
+def seen(entity: str, t_s: float, box: tuple[float, float, float, float]) -> dict[str, Any]:
     return {"entity_id": entity, "t_s": t_s, **dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))}
 
 
@@ -43,7 +43,7 @@ def graph(library: Library, video_id: str) -> Graph:
         {"entity_id": "x:0", "t_s": t / 4, "x1": 9.0 * t, "y1": 0.0, "x2": 9.0 * t + 8, "y2": 8.0} for t in range(9)
     ]
     rests = [{"entity_id": "x:1", "t_s": t / 4, "x1": 30.0, "y1": 0.0, "x2": 42.0, "y2": 12.0} for t in range(9)]
-    tables = {
+    tables: dict[str, list[dict[str, Any]]] = {
         "entity": [
             {"entity_id": "x:0", "category": "ball", "first_s": 0.0, "last_s": 2.0, "confidence": 0.9},
             {"entity_id": "x:1", "category": "cup", "first_s": 0.0, "last_s": 2.0},
@@ -111,6 +111,12 @@ def test_what_is_around_a_thing_at_a_time(graph: Graph) -> None:
     assert {"right_of", "shows"} <= late
     assert "involves" not in late
     assert {link.predicate for link in neighbours(graph, "x:3", (40.0, 50.0))} == {"belongs to"}
+
+
+def test_a_link_can_be_said_of_either_end(graph: Graph) -> None:
+    around = neighbours(graph, "x:1", (0.0, 0.1), ["spatial", "structure"])
+    turned = {said((link.turned(),))[0] for link in around}
+    assert turned == {("x:1", "right_of", "x:0"), ("shot:0", "shows", "x:1")}
 
 
 def test_an_interval_of_the_graph(graph: Graph) -> None:
