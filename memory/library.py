@@ -83,9 +83,13 @@ class Library:
             return None
         return record if record.video_id == video_id else None
 
+    def video_ids(self) -> list[str]:
+        """Ids of all videos, also of those whose record is damaged, sorted."""
+        return [name for name in self._store.names(VIDEOS) if _is_id(name)]
+
     def videos(self) -> list[VideoRecord]:
         """All videos, by id."""
-        records = (self._read(name) for name in self._store.names(VIDEOS) if _is_id(name))
+        records = (self._read(video_id) for video_id in self.video_ids())
         return [record for record in records if record is not None]
 
     def video(self, video_id: str) -> VideoRecord:

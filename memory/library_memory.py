@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from memory.rows import stored_schema, video_table
 from memory.schema import SCHEMA_VERSION, TABLES
 from memory.source import RowSource, check_table, load_table
+from memory.views import create_views
 
 if TYPE_CHECKING:
     import duckdb
@@ -68,6 +69,7 @@ class LibraryMemory(RowSource):
                 self._load_older(folder, older)
         for table in TABLES:
             self._create_view(database, table, files[table], older[table])
+        create_views(database)
         return database
 
     @staticmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from memory.schema import JSON_COLUMNS, TABLES
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+    from memory.timeline import Timeline
 
 
 class RowSource(ABC):
@@ -58,6 +61,13 @@ class RowSource(ABC):
         condition = f" WHERE {where}" if where else ""
         order = f" ORDER BY {order_by}" if order_by else ""
         return self.sql(f"SELECT * FROM {table}{condition}{order}", parameters)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """Typed queries over the rows: who is where, what happens when, what overlaps, what comes before."""
+        from memory.timeline import Timeline
+
+        return Timeline(self.sql)
 
     def search(
         self,

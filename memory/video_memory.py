@@ -11,9 +11,11 @@ from memory.rows import stored_schema, video_table
 from memory.schema import TABLES
 from memory.segment_folder import Snapshot
 from memory.source import RowSource, check_table, load_table
+from memory.views import create_views
 
 if TYPE_CHECKING:
     import duckdb
+    import networkx as nx
     import pyarrow as pa
 
     from memory.library import VideoRecord
@@ -62,7 +64,15 @@ class VideoMemory(RowSource):
         database = duckdb.connect(":memory:", config={"threads": 1})
         for table, rows in self._tables.items():
             load_table(database, table, rows)
+        create_views(database)
         return database
+
+    @cached_property
+    def graph(self) -> nx.MultiDiGraph[str]:
+        """The scene graph: entities, events and shots, and how they lie in time and space (memory.graph)."""
+        from memory.graph import complete_graph
+
+        return complete_graph(self)
 
     @cached_property
     def _sandbox(self) -> SqlSandbox:

@@ -1,12 +1,27 @@
-"""`videre library`: what the memory holds."""
+"""`videre library`: what the memory holds, and its upkeep."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(help="What the library of memories holds.", invoke_without_command=True)
+from memory.export import ExportFormat
+
+if TYPE_CHECKING:
+    from memory import Library
+
+app = typer.Typer(help="What the library of memories holds, and its upkeep.", invoke_without_command=True)
+
+VideoIds = Annotated[list[str] | None, typer.Argument(help="Ids of videos; all when none is given.")]
+
+
+def _library() -> Library:
+    from agent.api import VideoAgent
+
+    return VideoAgent().library
 
 
 @app.callback()
@@ -17,9 +32,7 @@ def overview(context: typer.Context) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from agent.api import VideoAgent
-
-    library = VideoAgent().library
+    library = _library()
     records = library.videos()
     if not records:
         typer.echo('The library is empty. Fill it: videre ingest my.mp4, or videre ask my.mp4 "question".')
@@ -39,9 +52,55 @@ def overview(context: typer.Context) -> None:
 
 
 @app.command()
+def verify(video_ids: VideoIds = None) -> None:
+    """Check every file of the memory against its checksum; status 3 when something is damaged."""
+    library = _library()
+    chosen = video_ids or library.video_ids()
+    num_damaged = 0
+    for video_id in chosen:
+        wrong = library.verify(video_id)
+        num_damaged += bool(wrong)
+        typer.echo(f"{video_id}  {'; '.join(wrong) or 'sound'}")
+    if num_damaged:
+        typer.echo(f"videre: {num_damaged} of {len(chosen)} memories are damaged; what is sound is kept", err=True)
+        raise typer.Exit(3)
+
+
+@app.command()
+def compact(video_ids: VideoIds = None) -> None:
+    """Delete leftovers, join the parts of streams, and bring memories of older versions up to date."""
+    library = _library()
+    for video_id in video_ids or library.video_ids():
+        freed = library.compact(video_id)
+        size = library.size_bytes(video_id)
+        typer.echo(f"{video_id}  {_bytes(size)}" + (f", {_bytes(freed)} freed" if freed > 0 else ""))
+
+
+@app.command()
+def export(
+    video_id: Annotated[str, typer.Argument(help="Id of the video.")],
+    out: Annotated[Path, typer.Option(help="Folder for the files; it is created.")],
+    file_format: Annotated[ExportFormat, typer.Option("--format", help="What the files are.")] = ExportFormat.PARQUET,
+) -> None:
+    """Write the memory of a video as files: a table each, or its scene graph."""
+    from memory.export import export_memory
+
+    memory = _library().open(video_id)
+    for path in export_memory(memory, out, file_format):
+        typer.echo(str(path))
+    for line in memory.damaged:
+        typer.echo(f"videre: warning: left out: {line}", err=True)
+
+
+@app.command()
 def remove(video_id: Annotated[str, typer.Argument(help="Id of the video whose memory is deleted.")]) -> None:
     """Forget a video (its file is not touched)."""
-    from agent.api import VideoAgent
-
-    VideoAgent().library.remove(video_id)
+    _library().remove(video_id)
     typer.echo(f"forgot {video_id}")
+
+
+def _bytes(num: int) -> str:
+    if num < 1000:
+        return f"{num} B"
+    power = min(3, int(math.log(num, 1000)))
+    return f"{num / 1000**power:.1f} {('kB', 'MB', 'GB')[power - 1]}"
