@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     import duckdb
 
 ALLEN = """CASE
-    WHEN a_start + a_end + b_start + b_end IS NULL THEN NULL
-    WHEN a_start = b_start AND a_end = b_end THEN 'equals'
-    WHEN a_start = b_start THEN CASE WHEN a_end < b_end THEN 'starts' ELSE 'started_by' END
-    WHEN a_end = b_end THEN CASE WHEN a_start > b_start THEN 'finishes' ELSE 'finished_by' END
-    WHEN a_end < b_start THEN 'before'
-    WHEN a_end = b_start THEN 'meets'
-    WHEN b_end < a_start THEN 'after'
-    WHEN b_end = a_start THEN 'met_by'
-    WHEN a_start < b_start THEN CASE WHEN a_end < b_end THEN 'overlaps' ELSE 'contains' END
-    ELSE CASE WHEN a_end < b_end THEN 'during' ELSE 'overlapped_by' END
+    WHEN a_start_s + a_end_s + b_start_s + b_end_s IS NULL THEN NULL
+    WHEN a_start_s = b_start_s AND a_end_s = b_end_s THEN 'equals'
+    WHEN a_start_s = b_start_s THEN CASE WHEN a_end_s < b_end_s THEN 'starts' ELSE 'started_by' END
+    WHEN a_end_s = b_end_s THEN CASE WHEN a_start_s > b_start_s THEN 'finishes' ELSE 'finished_by' END
+    WHEN a_end_s < b_start_s THEN 'before'
+    WHEN a_end_s = b_start_s THEN 'meets'
+    WHEN b_end_s < a_start_s THEN 'after'
+    WHEN b_end_s = a_start_s THEN 'met_by'
+    WHEN a_start_s < b_start_s THEN CASE WHEN a_end_s < b_end_s THEN 'overlaps' ELSE 'contains' END
+    ELSE CASE WHEN a_end_s < b_end_s THEN 'during' ELSE 'overlapped_by' END
 END"""
-"""How the span a_start..a_end lies to b_start..b_end, as `memory.graph.allen` names it (tolerance 0)."""
+"""How the span a_start_s..a_end_s lies to b_start_s..b_end_s, as `memory.graph.allen` names it (tolerance 0)."""
 
-MACROS: dict[str, str] = {"allen(a_start, a_end, b_start, b_end)": ALLEN}
+MACROS: dict[str, str] = {"allen(a_start_s, a_end_s, b_start_s, b_end_s)": ALLEN}
 
 VIEWS: dict[str, str] = {
     # What somebody says.
