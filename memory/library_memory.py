@@ -17,22 +17,21 @@ if TYPE_CHECKING:
 
     from memory.library import VideoRecord
     from memory.segment_folder import SegmentFolder
+    from memory.segments import Segment
     from memory.storage import Store
 
 T = TypeVar("T")
 
 MEMORY_LIMIT = "1GB"
 """Of DuckDB, whatever the size of the library."""
-ATTEMPTS = 3
-"""Listings before a file that is gone is an error: it vanishes when another process replaces a segment."""
 
 
 class LibraryMemory(RowSource):
     """The current segments of several videos; `sql`, `rows` and `search` go over all of them.
 
-    Every row tells its video by `video_id`. Nothing is loaded before it is asked for, and nothing is kept but the
-    vectors that were searched, so memory does not grow with the library. Files are not checked against their
-    checksums (`Library.verify` does that).
+    Every row tells its video by `video_id`. Files are read where they lie, so memory does not grow with the library;
+    only videos whose segments other processes replace meanwhile are read into memory, and the vectors that were
+    searched. Files are not checked against their checksums (`Library.verify` does that).
     """
 
     def __init__(self, store: Store, videos: Sequence[tuple[VideoRecord, SegmentFolder]]) -> None:
@@ -40,6 +39,9 @@ class LibraryMemory(RowSource):
         self.videos = [record for record, _ in videos]
         self._store = store
         self._folders = [folder for _, folder in videos]
+        self._listed: dict[SegmentFolder, list[Segment]] = {}
+        """The segments that are read where they lie."""
+        self._restless: set[SegmentFolder] = set()
         self._attached: duckdb.DuckDBPyConnection | None = None
 
     @property
@@ -58,38 +60,33 @@ class LibraryMemory(RowSource):
         self._store.attach(database)
         load_table(database, "video", video_table(self.videos))
         files: dict[str, list[str]] = {table: [] for table in TABLES}
-        older: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
+        loaded: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
+        self._listed = {folder: folder.listing() for folder in self._folders if folder not in self._restless}
         for folder in self._folders:
-            segments = folder.listing()
+            segments = self._listed.get(folder)
+            # Segments of older versions of the schema have to be migrated ('videre library compact' does it for good).
+            if segments is None or any(segment.schema_version < SCHEMA_VERSION for segment in segments):
+                snapshot = folder.snapshot()
+                for table in TABLES:
+                    loaded[table].extend(snapshot.rows(table))
+                continue
             for segment in segments:
-                if segment.schema_version == SCHEMA_VERSION:
-                    for table in segment.tables:
-                        files[table].append(folder.location(segment, table))
-            if any(segment.schema_version < SCHEMA_VERSION for segment in segments):
-                self._load_older(folder, older)
+                for table in segment.tables:
+                    files[table].append(folder.location(segment, table))
         for table in TABLES:
-            self._create_view(database, table, files[table], older[table])
+            self._create_view(database, table, files[table], loaded[table])
         create_views(database)
         return database
 
     @staticmethod
-    def _load_older(folder: SegmentFolder, older: dict[str, list[pa.Table]]) -> None:
-        """Segments of older versions of the schema have to be migrated first ('videre library compact' does it)."""
-        snapshot = folder.snapshot()
-        for segment in snapshot.segments:
-            if segment.schema_version < SCHEMA_VERSION:
-                for table, rows in snapshot.tables(segment).items():
-                    older[table].append(rows)
-
-    @staticmethod
     def _create_view(
-        database: duckdb.DuckDBPyConnection, table: str, files: Sequence[str], older: Sequence[pa.Table]
+        database: duckdb.DuckDBPyConnection, table: str, files: Sequence[str], loaded: Sequence[pa.Table]
     ) -> None:
         import pyarrow as pa
 
-        rest = pa.concat_tables(older) if older else stored_schema(table).empty_table()
+        rest = pa.concat_tables(loaded) if loaded else stored_schema(table).empty_table()
         load_table(database, f"{table}_in_memory", rest)
-        sources = [f"SELECT * FROM {table}_in_memory"] if older or not files else []
+        sources = [f"SELECT * FROM {table}_in_memory"] if loaded or not files else []
         if files:
             names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
             sources.append(f"SELECT * FROM read_parquet([{names}])")
@@ -109,16 +106,19 @@ class LibraryMemory(RowSource):
         return cursor.sql(f"SELECT * FROM {table}").to_arrow_table()
 
     def _again_if_files_vanish(self, ask: Callable[[], T]) -> T:
-        """Ask; when another process has replaced a segment meanwhile, list the segments anew and ask again."""
+        """Ask; when another process has replaced a segment meanwhile, read that video into memory and ask again."""
         import duckdb
 
-        for _ in range(ATTEMPTS - 1):
+        while True:
             try:
                 return ask()
             except (duckdb.IOException, FileNotFoundError):
                 with self._lock:
+                    changed = {folder for folder, segments in self._listed.items() if folder.listing() != segments}
+                    if not changed:
+                        raise
+                    self._restless |= changed
                     self._attached = None
-        return ask()
 
     @cached_property
     def video_ids(self) -> list[str]:

@@ -17,6 +17,7 @@ from memory.segments import (
     plain_name,
     read_files,
     read_manifest,
+    run_and_parts,
     sealed_files,
     segment_files,
     segment_name,
@@ -97,9 +98,19 @@ class SegmentFolder:
         self._store.publish(self._folder(name), files, MANIFEST)
 
     def _remove_superseded(self, name: str) -> None:
+        """Delete what a segment supersedes, if it was published earlier: of writers that race, the last one's stays."""
+        mine = self._published(name)
         for other in self._store.names(self.path):
-            if supersedes(name, other):
+            if supersedes(name, other) and self._published(other) < mine:
                 self._store.remove(self._folder(other), MANIFEST)
+
+    def _published(self, name: str) -> tuple[float, str, bool]:
+        """When a segment was published; its run breaks ties as it does in `current`."""
+        run, parts = run_and_parts(name)
+        try:
+            return self._store.modified_s(f"{self._folder(name)}/{MANIFEST}"), run, parts is None
+        except FileNotFoundError:
+            return 0.0, "", False
 
     def is_intact(self, name: str) -> bool:
         """Whether an undamaged segment of that name is there."""
@@ -188,7 +199,9 @@ class SegmentFolder:
         name = segment_name(segments[0].extractor, segments[0].version, segments[0].params, facts["parts"])
         joined = {table: pa.concat_tables(contents) for table, contents in tables.items()}
         self._publish(name, sealed_files(self._naming, facts, joined))
-        self._remove_superseded(name)
+        for segment in segments:
+            self._store.remove(self._folder(segment.name), MANIFEST)
+        self._yield_to_newer(name, snapshot)
 
     def _migrate(self, snapshot: Snapshot, segment: Segment) -> None:
         """Write the files of the present version beside the old ones, switch the manifest, delete the old ones."""
@@ -199,6 +212,14 @@ class SegmentFolder:
         for table in segment.tables.values():
             if table["file"] not in files:
                 self._store.remove_file(f"{folder}/{table['file']}")
+        self._yield_to_newer(segment.name, snapshot)
+
+    def _yield_to_newer(self, name: str, snapshot: Snapshot) -> None:
+        """Delete a rewritten segment when another process has superseded it since the snapshot was taken."""
+        known = {segment.name for segment in snapshot.segments}
+        for other in self._store.names(self.path):
+            if other not in known and run_and_parts(other)[0] != run_and_parts(name)[0] and supersedes(other, name):
+                self._store.remove(self._folder(name), MANIFEST)
 
 
 def _facts(segment: Segment) -> dict[str, Any]:

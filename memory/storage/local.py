@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,11 +41,12 @@ class LocalStore(Store):
 
     def size_bytes(self, folder: str) -> int:
         total = 0
-        for path in (self.root / folder).rglob("*"):
-            try:
-                total += path.stat().st_size if path.is_file() else 0
-            except FileNotFoundError:
-                continue  # deleted meanwhile
+        for inside, _, names in os.walk(self.root / folder):  # which passes over folders that vanish
+            for name in names:
+                try:
+                    total += os.stat(os.path.join(inside, name)).st_size
+                except FileNotFoundError:
+                    continue
         return total
 
     def write(self, path: str, content: bytes) -> None:
@@ -61,6 +64,8 @@ class LocalStore(Store):
         try:
             for name, content in files.items():
                 (temporary / name).write_bytes(content)
+            # The kernel's own stamps may be milliseconds coarse: too little to tell which of two came last.
+            os.utime(temporary / seal, ns=(time.time_ns(), time.time_ns()))
             publish_folder(temporary, final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
