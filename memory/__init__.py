@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from memory.facts import Hit as Hit
     from memory.library import Library as Library
     from memory.library import VideoRecord as VideoRecord
+    from memory.streams.stream import stream as stream
     from memory.video_memory import VideoMemory as VideoMemory
 
 _HOMES = {
@@ -16,8 +17,9 @@ _HOMES = {
     "VideoRecord": "memory.library",
     "Hit": "memory.facts",
     "VideoMemory": "memory.video_memory",
+    "stream": "memory.streams.stream",
 }
-__all__ = ["Hit", "Library", "VideoMemory", "VideoRecord"]
+__all__ = ["Hit", "Library", "VideoMemory", "VideoRecord", "stream"]
 
 
 def __getattr__(name: str) -> Any:
