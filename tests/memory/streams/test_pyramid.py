@@ -116,6 +116,23 @@ def test_release_cascades_one_level_deep() -> None:
     assert [entry.index for entry in banks["release"].read()] == [8, 9, 10, 11]
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_neighbours_are_those_in_time_in_the_paper_and_in_insertion_in_the_release(variant: Variant) -> None:
+    bank = PyramidMemoryBank(PyramidConfig((Level(16, 2, 2), Level(4, 3, 1))), variant)
+    sharp: list[int] = []
+    coarse: list[int] = []  # of equal frames the first of the list goes
+    for index in range(24):
+        bank.write(index, float(index), STATIC)
+        upper = index % 2 == 0
+        if upper and len(sharp) == 2:
+            coarse = [*coarse[len(coarse) == 3 :], sharp.pop(0)]
+        if not upper:
+            coarse = [*coarse[len(coarse) == 3 :], index]
+        sharp += [index] if upper else []
+        coarse = sorted(coarse) if variant == "paper" else coarse
+        assert {entry.index for entry in bank.read()} == {*sharp, *coarse}
+
+
 def test_tokens_of_a_square_map_are_the_map() -> None:
     by_map, by_tokens = PyramidMemoryBank(TINY), PyramidMemoryBank(TINY)
     features = torch.randn(4, 4, 3)
