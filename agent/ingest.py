@@ -266,11 +266,12 @@ class _Pass:
 
 
 def _derive(library: Library, report: IngestReport, tools: IngestTools, progress: Progress) -> None:
-    """Run what builds on other segments, when it is missing or its inputs changed."""
-    for make in tools.derived:
-        extractor = make()
+    """Run what builds on other segments (also on those of derived extractors before it), when its inputs changed."""
+    derived = [make() for make in tools.derived]
+    for number, extractor in enumerate(derived):
         memory = library.open(report.video_id)
-        inputs = sorted(memory.segments() - {name for name in memory.segments() if name.startswith(extractor.name)})
+        later = tuple(f"{other.name}-" for other in derived[number:])
+        inputs = sorted(name for name in memory.segments() if not name.startswith(later))
         params = extractor.params() | {"inputs": inputs}
         if library.has_segment(report.video_id, extractor.name, extractor.version, params):
             report.reused.append(extractor.name)

@@ -13,6 +13,8 @@ from tools.counting.tool import Count
 from tools.extractor import DerivedExtractor, Extractor
 from tools.people.extractor import PeopleExtractor
 from tools.people.tool import FindPeople
+from tools.reidentification.extractor import AppearanceExtractor
+from tools.reidentification.tool import FindSame
 from tools.retrieval.embed_facts import FactEmbedder
 from tools.retrieval.search_memory import SearchMemory
 from tools.retrieval.sql import Sql
@@ -30,6 +32,7 @@ from tools.tracking.motion_tool import TrackMotion
 from tools.tracking.objects import ObjectExtractor
 from tools.tracking.objects_tool import ListObjects
 from tools.understanding.frames import LookAtFrames
+from tools.understanding.graph_tool import SceneGraph
 from tools.understanding.info import VideoInfo
 from tools.understanding.summary import Summarise
 from tools.understanding.when import OrderEvents, When
@@ -46,10 +49,12 @@ TOOLS: tuple[type[Tool], ...] = (
     FindColourRegions,
     FindPeople,
     Count,
+    FindSame,
     SearchMemory,
     Sql,
     When,
     OrderEvents,
+    SceneGraph,
     LookAtFrames,
     Summarise,
 )
@@ -71,4 +76,4 @@ def extractors(models: Path | None) -> list[Callable[[], Extractor]]:
 
 def derived_extractors() -> list[Callable[[], DerivedExtractor]]:
     """What ingest runs afterwards, on what the extractors found."""
-    return [FactEmbedder]
+    return [AppearanceExtractor, FactEmbedder]
