@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import duckdb
 
 MAX_QUERY_CHARACTERS = 20_000
+NESTED = "the statement is nested too deeply; write it flatter"
 NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 SOURCES = frozenset({"BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "EMPTY"})
 DETAILS = frozenset(
@@ -32,7 +33,7 @@ EXPRESSIONS = frozenset(
         *("FUNCTION", "OPERATOR", "COMPARISON", "CONJUNCTION", "WINDOW", "SUBQUERY", "LAMBDA", "LAMBDA_REF"),
     }
 )
-TABLE_FUNCTIONS = frozenset({"unnest", "range", "generate_series"})
+TABLE_FUNCTIONS = frozenset({"unnest", "range", "generate_series", "json_each"})
 # Left out on purpose: whatever makes long values out of short ones (repeat, lpad, rpad, printf), reads files, settings,
 # the catalogue, the clock or chance, or runs text as SQL.
 _FUNCTION_GROUPS = {
@@ -44,31 +45,39 @@ _FUNCTION_GROUPS = {
         "count count_star sum avg mean min max any_value first last arg_min arg_max min_by max_by median mode "
         "quantile quantile_cont quantile_disc stddev stddev_samp stddev_pop variance var_samp var_pop corr covar_samp "
         "covar_pop regr_slope regr_intercept regr_r2 bool_and bool_or string_agg group_concat listagg list array_agg "
-        "histogram approx_count_distinct product fsum favg bit_and bit_or count_if countif"
+        "histogram approx_count_distinct product fsum favg bit_and bit_or count_if countif mad skewness kurtosis "
+        "entropy approx_quantile approx_top_k arbitrary sem geomean weighted_avg regr_count regr_avgx regr_avgy"
     ),
-    "windows": "row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value",
+    "windows": "row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value fill",
     "numbers": (
         "abs sign round floor ceil ceiling trunc sqrt cbrt exp ln log log2 log10 pow power mod fmod divide sin cos tan "
-        "asin acos atan atan2 degrees radians pi greatest least isnan isinf isfinite even gcd lcm factorial"
+        "asin acos atan atan2 degrees radians pi greatest least isnan isinf isfinite even gcd lcm factorial "
+        "fdiv bit_count"
     ),
     "texts": (
         "lower upper lcase ucase length len strlen char_length trim ltrim rtrim substr substring left right replace "
         "contains starts_with ends_with prefix suffix instr strpos position concat concat_ws split string_split "
         "str_split split_part reverse regexp_matches regexp_full_match regexp_extract regexp_extract_all "
         "regexp_replace levenshtein damerau_levenshtein jaccard jaro_similarity jaro_winkler_similarity ascii chr "
-        "translate overlay strip_accents"
+        "translate overlay strip_accents string_split_regex regexp_split_to_array str_split_regex string_to_array "
+        "regexp_escape hamming unicode ord"
     ),
-    "choice": "nullif if",
+    "choice": "nullif if typeof",
     "lists": (
         "list_value array_value list_contains list_has array_contains list_position list_sort list_reverse_sort "
         "list_distinct list_unique list_concat list_extract list_element list_slice array_length list_sum list_avg "
         "list_min list_max list_count list_transform list_apply list_filter list_reduce list_any_value list_aggregate "
         "array_extract flatten unnest struct_pack struct_extract row map map_keys map_values map_extract element_at "
-        "cardinality array_to_string list_has_any list_has_all range generate_series"
+        "cardinality array_to_string list_has_any list_has_all range generate_series list_zip list_intersect "
+        "list_where list_select list_first list_last list_median list_mode list_stddev_samp list_stddev_pop "
+        "list_prepend list_append list_reverse list_bool_and list_bool_or list_indexof list_grade_up list_string_agg array_slice "
+        "array_distinct array_sort array_filter array_transform array_concat array_position array_has array_append "
+        "array_aggregate map_contains map_from_entries struct_keys"
     ),
     "JSON": (
         "json_extract json_extract_path json_extract_string json_extract_path_text json_value json_keys "
-        "json_array_length json_type json_exists json_contains json_valid"
+        "json_array_length json_type json_exists json_contains json_valid json_array json_object to_json "
+        "json_group_array json_structure json_transform from_json"
     ),
     "intervals": "to_days to_hours to_minutes to_seconds to_milliseconds date_part",
 }
@@ -106,12 +115,14 @@ def check(connection: duckdb.DuckDBPyConnection, query: str, catalogue: Catalogu
             raise SqlRefused("exactly one statement is allowed")
         _check_value(tree["statements"][0], catalogue)
     except RecursionError as error:
-        raise SqlRefused("the statement is nested too deeply; write it flatter") from error
+        raise SqlRefused(NESTED) from error
 
 
 def _one_line(message: str) -> str:
     if "can be serialized" in message:
         return "only one SELECT statement is allowed (PIVOT, DESCRIBE, PRAGMA and changes are not)"
+    if "expression depth" in message:
+        return NESTED
     return " ".join(message.split())
 
 
