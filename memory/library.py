@@ -13,10 +13,12 @@ from memory.storage import StoreError, open_store
 
 if TYPE_CHECKING:
     from memory.library_memory import LibraryMemory
+    from memory.pack import PackFolder
     from memory.segment_folder import SegmentFolder
     from memory.video_memory import VideoMemory
 
 VIDEOS = "videos"
+PACKS = "packs"
 RECORD = "video.json"
 
 
@@ -100,8 +102,9 @@ class Library:
         return record
 
     def remove(self, video_id: str) -> None:
-        """Forget a video; its file is not touched. Raises LibraryError for an unknown id."""
+        """Forget a video, also in packs; its file is not touched. Raises LibraryError for an unknown id."""
         self._store.remove(self._known(video_id), RECORD)
+        self._packs().forget(video_id)
 
     def _known(self, video_id: str) -> str:
         """The folder of a video, also of one whose record is damaged."""
@@ -166,7 +169,17 @@ class Library:
         from memory.library_memory import LibraryMemory
 
         records = self.videos() if video_ids is None else [self.video(video_id) for video_id in video_ids]
-        return LibraryMemory(self._store, [(record, self._segments(record.video_id)) for record in records])
+        videos = [(record, self._segments(record.video_id)) for record in records]
+        return LibraryMemory(self._store, self._packs(), videos)
+
+    def pack(self) -> None:
+        """Copy the rows of all videos into few files, which makes questions over the whole library faster."""
+        self._packs().build({video_id: self._segments(video_id) for video_id in self.video_ids()})
+
+    def _packs(self) -> PackFolder:
+        from memory.pack import PackFolder
+
+        return PackFolder(self._store, PACKS)
 
 
 def _is_id(text: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memory.rows import stored_schema, video_table
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from memory.library import VideoRecord
+    from memory.pack import Pack, PackFolder
     from memory.segment_folder import SegmentFolder
     from memory.segments import Segment
     from memory.storage import Store
@@ -29,19 +29,22 @@ MEMORY_LIMIT = "1GB"
 class LibraryMemory(RowSource):
     """The current segments of several videos; `sql`, `rows` and `search` go over all of them.
 
-    Every row tells its video by `video_id`. Files are read where they lie, so memory does not grow with the library;
-    only videos whose segments other processes replace meanwhile are read into memory, and the vectors that were
-    searched. Files are not checked against their checksums (`Library.verify` does that).
+    Every row tells its video by `video_id`. Files are read where they lie (packs of many videos where there are
+    some), so memory does not grow with the library; only videos whose segments other processes replace meanwhile are
+    read into memory, and the vectors that were searched. Files are not checked against their checksums
+    (`Library.verify` does that).
     """
 
-    def __init__(self, store: Store, videos: Sequence[tuple[VideoRecord, SegmentFolder]]) -> None:
+    def __init__(self, store: Store, packs: PackFolder, videos: Sequence[tuple[VideoRecord, SegmentFolder]]) -> None:
         super().__init__(store.cache_folder("library"))
         self.videos = [record for record, _ in videos]
-        self._store = store
-        self._folders = [folder for _, folder in videos]
-        self._listed: dict[SegmentFolder, list[Segment]] = {}
-        """The segments that are read where they lie."""
-        self._restless: set[SegmentFolder] = set()
+        self._store, self._packs = store, packs
+        self._folders = {record.video_id: folder for record, folder in videos}
+        self._listed: dict[str, list[Segment]] = {}
+        """The segments that are read where they lie, by video."""
+        self._used: list[Pack] = []
+        self._restless: set[str] = set()
+        """Videos that other processes were seen to write to."""
         self._attached: duckdb.DuckDBPyConnection | None = None
 
     @property
@@ -59,38 +62,48 @@ class LibraryMemory(RowSource):
         database.execute("SET parquet_metadata_cache = true")
         self._store.attach(database)
         load_table(database, "video", video_table(self.videos))
-        files: dict[str, list[str]] = {table: [] for table in TABLES}
-        loaded: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
-        self._listed = {folder: folder.listing() for folder in self._folders if folder not in self._restless}
-        for folder in self._folders:
-            segments = self._listed.get(folder)
-            # Segments of older versions of the schema have to be migrated ('videre library compact' does it for good).
-            if segments is None or any(segment.schema_version < SCHEMA_VERSION for segment in segments):
-                snapshot = folder.snapshot()
-                for table in TABLES:
-                    loaded[table].extend(snapshot.rows(table))
-                continue
-            for segment in segments:
-                for table in segment.tables:
-                    files[table].append(folder.location(segment, table))
+        sources = _Sources()
+        self._listed = {}
+        packed = self._attach_packs(sources)
+        for video_id, folder in self._folders.items():
+            if video_id not in packed:
+                self._attach_video(video_id, folder, sources)
         for table in TABLES:
-            self._create_view(database, table, files[table], loaded[table])
+            sources.create_view(database, table)
         create_views(database)
         return database
 
-    @staticmethod
-    def _create_view(
-        database: duckdb.DuckDBPyConnection, table: str, files: Sequence[str], loaded: Sequence[pa.Table]
-    ) -> None:
-        import pyarrow as pa
+    def _attach_packs(self, sources: _Sources) -> set[str]:
+        """Use the packs of videos that have not changed since; gives these videos."""
+        packed: set[str] = set()
+        self._used = self._packs.listing()
+        for pack in self._used:
+            fresh = {
+                video_id
+                for video_id, names in pack.videos.items()
+                if video_id in self._folders
+                and video_id not in self._restless | packed
+                and self._folders[video_id].names() == list(names)
+            }
+            packed |= fresh
+            if fresh:
+                for table in pack.tables:
+                    chosen = sorted(fresh) if len(fresh) < len(pack.videos) else []
+                    sources.packs[table].append((self._packs.location(pack, table), chosen))
+        return packed
 
-        rest = pa.concat_tables(loaded) if loaded else stored_schema(table).empty_table()
-        load_table(database, f"{table}_in_memory", rest)
-        sources = [f"SELECT * FROM {table}_in_memory"] if loaded or not files else []
-        if files:
-            names = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
-            sources.append(f"SELECT * FROM read_parquet([{names}])")
-        database.execute(f"CREATE VIEW {table} AS {' UNION ALL '.join(sources)}")
+    def _attach_video(self, video_id: str, folder: SegmentFolder, sources: _Sources) -> None:
+        segments = folder.listing() if video_id not in self._restless else None
+        # Segments of older versions of the schema have to be migrated ('videre library compact' does it for good).
+        if segments is None or any(segment.schema_version < SCHEMA_VERSION for segment in segments):
+            snapshot = folder.snapshot()
+            for table in TABLES:
+                sources.loaded[table].extend(snapshot.rows(table))
+            return
+        self._listed[video_id] = segments
+        for segment in segments:
+            for table in segment.tables:
+                sources.files[table].append(folder.location(segment, table))
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Run trusted SQL over all videos; see RowSource.sql."""
@@ -114,13 +127,43 @@ class LibraryMemory(RowSource):
                 return ask()
             except (duckdb.IOException, FileNotFoundError):
                 with self._lock:
-                    changed = {folder for folder, segments in self._listed.items() if folder.listing() != segments}
-                    if not changed:
+                    changed = {
+                        video_id
+                        for video_id, segments in self._listed.items()
+                        if self._folders[video_id].listing() != segments
+                    }
+                    if not changed and self._packs.listing() == self._used:
                         raise
                     self._restless |= changed
                     self._attached = None
 
-    @cached_property
-    def video_ids(self) -> list[str]:
-        """Ids of the videos, sorted."""
-        return [video.video_id for video in self.videos]
+
+class _Sources:
+    """Where the rows of the tables come from."""
+
+    def __init__(self) -> None:
+        self.packs: dict[str, list[tuple[str, list[str]]]] = {table: [] for table in TABLES}
+        """Parquet files with the videos of theirs that count (none: all do)."""
+        self.files: dict[str, list[str]] = {table: [] for table in TABLES}
+        self.loaded: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
+
+    def create_view(self, database: duckdb.DuckDBPyConnection, table: str) -> None:
+        import pyarrow as pa
+
+        whole = [file for file, chosen in self.packs[table] if not chosen]
+        parts = [_select([file], chosen) for file, chosen in self.packs[table] if chosen]
+        selects = [*([_select(whole + self.files[table])] if whole or self.files[table] else []), *parts]
+        if self.loaded[table] or not selects:
+            rest = pa.concat_tables(self.loaded[table]) if self.loaded[table] else stored_schema(table).empty_table()
+            load_table(database, f"{table}_in_memory", rest)
+            selects.append(f"SELECT * FROM {table}_in_memory")
+        database.execute(f"CREATE VIEW {table} AS {' UNION ALL '.join(selects)}")
+
+
+def _select(files: Sequence[str], video_ids: Sequence[str] = ()) -> str:
+    where = f" WHERE video_id IN ({_texts(video_ids)})" if video_ids else ""
+    return f"SELECT * FROM read_parquet([{_texts(files)}]){where}"
+
+
+def _texts(values: Sequence[str]) -> str:
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)

@@ -29,16 +29,21 @@ def stored_schema(table: str) -> pa.Schema:
     return schema
 
 
-def arrow_table(table: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Rows in the types of the schema. Raises SegmentError, which names table, column and row."""
+def arrow_table(table: str, rows: Sequence[Mapping[str, Any]] | pa.Table) -> pa.Table:
+    """Rows (dicts, or an Arrow table where there are many) in the types of the schema; what is left out is null.
+
+    Raises SegmentError, which names table, column and row.
+    """
     import pyarrow as pa
 
     if table not in TABLES:
         raise SegmentError(f"there is no table {table!r}; known: {', '.join(TABLES)}")
     schema = TABLES[table]
-    unknown = set().union(*(row.keys() for row in rows)) - set(schema.names)
-    if unknown:
+    columns_given = rows.column_names if isinstance(rows, pa.Table) else set().union(*(row.keys() for row in rows))
+    if unknown := set(columns_given) - set(schema.names):
         raise SegmentError(f"table {table!r} has no column {min(unknown)!r}; known: {', '.join(schema.names)}")
+    if isinstance(rows, pa.Table):
+        return _cast(table, rows)
     columns = []
     for field in schema:
         values = [row.get(field.name) for row in rows]
@@ -47,6 +52,18 @@ def arrow_table(table: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
             values = [to_json(value, what).decode() if isinstance(value, dict) else value for value in values]
         columns.append(_column(table, field, values))
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _cast(table: str, rows: pa.Table) -> pa.Table:
+    import pyarrow as pa
+
+    for field in TABLES[table]:
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field, pa.nulls(len(rows), field.type))
+    try:
+        return rows.select(TABLES[table].names).cast(TABLES[table])
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise SegmentError(f"table {table!r}: {error}") from error
 
 
 def to_json(value: Any, what: str) -> bytes:

@@ -120,6 +120,10 @@ class SegmentFolder:
             return False
         return True
 
+    def names(self) -> list[str]:
+        """The names of all segments that are there: as they never change, equal names mean equal rows."""
+        return self._store.names(self.path)
+
     def listing(self) -> list[Segment]:
         """The segments that count, by their manifests alone (damaged ones are left out)."""
         return current((when, segment) for when, segment, _ in self._found(contents=False)[0])

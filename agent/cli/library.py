@@ -68,12 +68,14 @@ def verify(video_ids: VideoIds = None) -> None:
 
 @app.command()
 def compact(video_ids: VideoIds = None) -> None:
-    """Delete leftovers, join the parts of streams, and bring memories of older versions up to date."""
+    """Delete leftovers, join parts of streams, update old memories; without ids also pack them for fast search."""
     library = _library()
     for video_id in video_ids or library.video_ids():
         freed = library.compact(video_id)
         size = library.size_bytes(video_id)
         typer.echo(f"{video_id}  {_bytes(size)}" + (f", {_bytes(freed)} freed" if freed > 0 else ""))
+    if not video_ids:
+        library.pack()
 
 
 @app.command()
