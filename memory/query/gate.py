@@ -33,6 +33,13 @@ EXPRESSIONS = frozenset(
         *("FUNCTION", "OPERATOR", "COMPARISON", "CONJUNCTION", "WINDOW", "SUBQUERY", "LAMBDA", "LAMBDA_REF"),
     }
 )
+SQL_VALUES = frozenset(
+    {
+        *("current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp"),
+        *("current_user", "localtime", "localtimestamp", "session_user", "user"),
+    }
+)
+"""Functions that are written like columns."""
 TABLE_FUNCTIONS = frozenset({"unnest", "range", "generate_series", "json_each"})
 # Left out on purpose: whatever makes long values out of short ones (repeat, lpad, rpad, printf), reads files, settings,
 # the catalogue, the clock or chance, or runs text as SQL.
@@ -70,9 +77,9 @@ _FUNCTION_GROUPS = {
         "array_extract flatten unnest struct_pack struct_extract row map map_keys map_values map_extract element_at "
         "cardinality array_to_string list_has_any list_has_all range generate_series list_zip list_intersect "
         "list_where list_select list_first list_last list_median list_mode list_stddev_samp list_stddev_pop "
-        "list_prepend list_append list_reverse list_bool_and list_bool_or list_indexof list_grade_up list_string_agg array_slice "
-        "array_distinct array_sort array_filter array_transform array_concat array_position array_has array_append "
-        "array_aggregate map_contains map_from_entries struct_keys"
+        "list_prepend list_append list_reverse list_bool_and list_bool_or list_indexof list_grade_up "
+        "list_string_agg array_slice array_distinct array_sort array_filter array_transform array_concat "
+        "array_position array_has array_append array_aggregate map_contains map_from_entries struct_keys"
     ),
     "JSON": (
         "json_extract json_extract_path json_extract_string json_extract_path_text json_value json_keys "
@@ -135,6 +142,8 @@ def _check_value(value: Any, known: Catalogue) -> None:
         _check_type(value)
         if value.get("type") == "BASE_TABLE":
             _check_table(value, known.tables)
+        if value.get("class") == "COLUMN_REF":
+            _check_column(value)
         if "function_name" in value:
             _check_function(value, known.functions)
         if value.get("type") == "TABLE_FUNCTION":
@@ -182,6 +191,12 @@ def _check_table(source: dict[str, Any], tables: frozenset[str]) -> None:
     if qualified or name not in tables:
         shown = ".".join(path) or name
         raise SqlRefused(f"there is no table {shown!r}; known: {', '.join(sorted(tables))}")
+
+
+def _check_column(reference: dict[str, Any]) -> None:
+    names = [str(name).lower() for name in reference["column_names"]]
+    if len(names) == 1 and names[0] in SQL_VALUES:
+        raise SqlRefused(f"{names[0]} is not allowed; name a column (with its table, if it is called so)")
 
 
 def _check_function(call: dict[str, Any], functions: frozenset[str]) -> None:

@@ -63,7 +63,7 @@ def timeline_of(**tables: Rows) -> Timeline:
 # Few times, so that borders meet, and exact sums and quotients, so that the plain search rounds as the database does.
 times = st.integers(0, 12).map(lambda number: number * 1.25)
 spans = st.tuples(times, times).map(lambda ends: (min(ends), max(ends)))
-intervals = st.none() | spans
+intervals = st.one_of(st.none(), spans)
 scopes = st.none() | st.lists(st.sampled_from([*VIDEOS, "unknown"]), unique=True, max_size=3)
 
 

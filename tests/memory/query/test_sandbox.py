@@ -1,133 +1,22 @@
-"""SQL from outside reads our tables and nothing else, changes nothing, and cannot hang."""
+"""The sandbox for SQL from outside: answers, errors, limits, the life of its worker, its second wall."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from memory.query import SqlFailed, SqlRefused, SqlSandbox, SqlTimeout
-from memory.query.gate import FUNCTIONS, MAX_QUERY_CHARACTERS, TABLE_FUNCTIONS
+from memory.query.gate import FUNCTIONS, TABLE_FUNCTIONS
 
 EVENT = pa.table({"id": [1, 2, 3], "text": ["a", "b", "c"], "attributes": ['{"x": {"y": 5}}', "{}", None]})
 ENTITY = pa.table({"entity_id": ["ball", "cup"], "event_id": [1, 3], "first_s": [0.5, 2.0]})
-
-HOSTILE = [
-    # changes, also inside a WITH, which DuckDB counts as SELECT
-    "DELETE FROM event",
-    "INSERT INTO event VALUES (9, 'x', null)",
-    "UPDATE event SET id = 2",
-    "WITH d AS (DELETE FROM event RETURNING *) SELECT * FROM d",
-    "WITH d AS (INSERT INTO event VALUES (1, 'x', null) RETURNING *) SELECT * FROM d",
-    "WITH d AS (UPDATE event SET id = 2 RETURNING *) SELECT * FROM d",
-    "WITH d AS (COPY event TO 'out.csv') SELECT * FROM event",
-    "SELECT * FROM event WHERE id IN (WITH d AS (DELETE FROM event RETURNING id) SELECT id FROM d)",
-    "WITH a AS (WITH b AS (DELETE FROM event RETURNING *) SELECT * FROM b) SELECT * FROM a",
-    "SELECT 1 UNION ALL (WITH d AS (DELETE FROM event RETURNING id) SELECT id FROM d)",
-    "CREATE TABLE t AS SELECT 1",
-    "CREATE MACRO m() AS 1",
-    "CREATE VIEW event AS SELECT 1",
-    "DROP TABLE event",
-    "ALTER TABLE event ADD COLUMN z INT",
-    "TRUNCATE event",
-    "MERGE INTO event USING entity ON id = event_id WHEN MATCHED THEN DELETE",
-    # files, network, extensions
-    "COPY event TO 'out.csv'",
-    "COPY (SELECT 1) TO 'out.csv'",
-    "ATTACH 'x.db'",
-    "INSTALL httpfs",
-    "LOAD httpfs",
-    "EXPORT DATABASE 'x'",
-    "IMPORT DATABASE 'x'",
-    "SELECT * FROM '/etc/passwd'",
-    'SELECT * FROM "/etc/passwd"',
-    "SELECT * FROM 'https://example.com/x.parquet'",
-    "SELECT * FROM read_csv('/etc/passwd')",
-    "SELECT * FROM read_text('/etc/passwd')",
-    "SELECT * FROM read_blob('/etc/passwd')",
-    "SELECT * FROM READ_TEXT('/etc/passwd')",
-    "SELECT * FROM \"read_text\"('/etc/passwd')",
-    "SELECT * FROM main.read_text('/etc/passwd')",
-    "SELECT * FROM read_parquet('x.parquet')",
-    "SELECT * FROM parquet_scan('x.parquet')",
-    "SELECT * FROM parquet_metadata('x.parquet')",
-    "SELECT * FROM sniff_csv('/etc/passwd')",
-    "SELECT * FROM read_json('x.json')",
-    "SELECT * FROM glob('/*')",
-    "SELECT (SELECT content FROM read_text('/etc/passwd'))",
-    "SELECT * FROM event, LATERAL (SELECT * FROM read_text('/etc/passwd'))",
-    "WITH x AS (SELECT * FROM read_text('/etc/passwd')) SELECT * FROM x",
-    "WITH \"/etc/passwd\" AS (SELECT 1) SELECT * FROM '/etc/passwd'",
-    "SELECT * FROM event WHERE id IN (SELECT size FROM read_blob('/etc/passwd'))",
-    "SELECT id FROM event ORDER BY (SELECT size FROM read_blob('/etc/passwd'))",
-    "SELECT list_transform([1], lambda x: (SELECT size FROM read_blob('/etc/passwd')))",
-    "FROM event SELECT id LIMIT (SELECT size FROM read_blob('/etc/passwd'))",
-    # settings, catalogue, environment
-    "SET memory_limit = '100GB'",
-    "RESET memory_limit",
-    "PRAGMA database_list",
-    "PRAGMA version",
-    "CALL pragma_version()",
-    "SELECT * FROM duckdb_settings()",
-    "SELECT * FROM duckdb_settings",
-    "WITH duckdb_settings AS (SELECT * FROM duckdb_settings) SELECT * FROM duckdb_settings",
-    "SELECT * FROM (WITH sqlite_master AS (SELECT 1) SELECT 2), sqlite_master",
-    "SELECT * FROM information_schema.tables",
-    "SELECT * FROM pg_catalog.pg_tables",
-    "SELECT * FROM system.information_schema.tables",
-    "SELECT * FROM memory.main.event",
-    "SELECT * FROM duckdb_secrets()",
-    "SELECT getenv('HOME')",
-    "SELECT 'HOME'.getenv()",
-    "SELECT current_setting('home_directory')",
-    "SELECT getvariable('x')",
-    "SELECT set_config('memory_limit', '9GB', false)",
-    "SELECT version()",
-    "SELECT nextval('s')",
-    "DESCRIBE event",
-    "SUMMARIZE event",
-    "SHOW TABLES",
-    "SELECT * FROM (DESCRIBE event)",
-    # text run as SQL, statements about statements
-    "SELECT * FROM query('DROP TABLE event')",
-    "SELECT * FROM query_table('event')",
-    "SELECT json_execute_serialized_sql('{}')",
-    "SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))",
-    "EXPLAIN ANALYZE SELECT 1",
-    "PREPARE p AS SELECT 1",
-    "EXECUTE p",
-    "SELECT $1",
-    "BEGIN TRANSACTION",
-    "COMMIT",
-    "USE memory",
-    "VACUUM",
-    "CHECKPOINT",
-    "SELECT 1; DROP TABLE event",
-    "SELECT 1; SELECT 2",
-    "SELECT 1; -- x\n; SELECT 2",
-    # long values out of short ones, chance
-    "SELECT repeat('x', 1000000000)",
-    "SELECT lpad('x', 1000000000, 'y')",
-    "SELECT random()",
-    # no SQL
-    "",
-    ";",
-    "-- only a remark",
-    "not sql at all",
-    "SELECT '\x00' FROM",
-    "SELECT * FROM PIVOT_WIDER",
-    "PIVOT event ON text USING count(*)",
-    "SELECT 1 " + " " * MAX_QUERY_CHARACTERS,
-]
 
 
 @pytest.fixture(scope="module")
@@ -136,83 +25,9 @@ def sandbox() -> Iterator[SqlSandbox]:
         yield box
 
 
-def tables_of(sandbox: SqlSandbox) -> list[list[list[object]]]:
-    return [sandbox.query(f"SELECT * FROM {table} ORDER BY 1").rows for table in ("event", "entity")]
-
-
-EXPECTED = [
-    [list(row.values()) for row in EVENT.to_pylist()],
-    [list(row.values()) for row in ENTITY.to_pylist()],
-]
-
-
-@pytest.mark.parametrize("sql", HOSTILE)
-def test_hostile_statements_are_refused_with_one_line(sandbox: SqlSandbox, sql: str) -> None:
-    with pytest.raises(SqlRefused) as caught:
-        sandbox.query(sql)
-    assert str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_no_hostile_statement_changed_a_table(sandbox: SqlSandbox) -> None:
-    for sql in HOSTILE:
-        with pytest.raises(SqlRefused):
-            sandbox.query(sql)
-    assert tables_of(sandbox) == EXPECTED
-
-
-FRAGMENTS = st.sampled_from(
-    [
-        *("SELECT", "*", "FROM", "event", "entity", "WITH", "x", "AS", "(", ")", "UNION ALL", ",", "id", "WHERE", "1"),
-        *("DELETE FROM", "INSERT INTO", "UPDATE", "SET", "RETURNING", "COPY", "TO", "'/tmp/x'", "read_text", "glob"),
-        *("RECURSIVE", "JOIN", "LATERAL", "ON", "=", "count", "ORDER BY", "LIMIT", ";", "DROP TABLE", "VALUES", "DROP"),
-        *(
-            "(SELECT",
-            "WITH x AS (",
-            "DELETE FROM event RETURNING *)",
-            "SELECT * FROM event",
-            "SELECT * FROM x",
-            "range",
-        ),
-    ]
-)
-
-
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(FRAGMENTS, max_size=14).map(" ".join))
-def test_no_mixture_of_fragments_changes_a_table(sandbox: SqlSandbox, sql: str) -> None:
-    try:
-        sandbox.query(sql, timeout_s=2.0)
-    except (SqlRefused, SqlFailed, SqlTimeout):
-        assert tables_of(sandbox) == EXPECTED
-    else:
-        assert tables_of(sandbox) == EXPECTED
-
-
-BOMBS = [
-    "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t",
-    "SELECT count(*) FROM range(10000000) a, range(10000000) b",
-    "SELECT count(*) FROM event a, event b, range(3000000) c, range(3000000) d WHERE c.range + d.range < 0",
-    "SELECT list(a.range) FROM range(100000000) a",
-    "WITH RECURSIVE t AS (SELECT 'x' AS s UNION ALL SELECT s || s FROM t) SELECT max(length(s)) FROM t",
-    "SELECT " + "(" * 900 + "SELECT 1" + ")" * 900 + " x" + ", 1" * 4000,
-]
-
-
-def test_bombs_are_stopped_in_time_and_the_next_question_is_answered(sandbox: SqlSandbox) -> None:
-    for bomb in BOMBS:
-        started = time.monotonic()
-        try:
-            sandbox.query(bomb, timeout_s=0.5)
-        except (SqlRefused, SqlTimeout, SqlFailed) as error:
-            assert "\n" not in str(error)  # noqa: PT017 - some bombs may be answered within the limits
-        assert time.monotonic() - started < 10
-        assert sandbox.query("SELECT count(*) FROM event").rows == [[3]]
-
-
 def test_a_statement_that_takes_too_long_is_a_timeout(sandbox: SqlSandbox) -> None:
     with pytest.raises(SqlTimeout, match=r"0\.3 s"):
-        sandbox.query(BOMBS[0], timeout_s=0.3)
+        sandbox.query("SELECT count(*) FROM range(10000000) a, range(10000000) b", timeout_s=0.3)
 
 
 def test_a_worker_that_died_is_replaced() -> None:
@@ -362,7 +177,7 @@ def test_a_script_without_a_main_guard_may_use_the_sandbox(tmp_path: Path) -> No
         "box = SqlSandbox({'event': pa.table({'id': [1, 2]})})\n"
         "print(box.query('SELECT sum(id) FROM event').rows)\n"
     )
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     done = subprocess.run(
         [sys.executable, str(script)],
         cwd=tmp_path,
