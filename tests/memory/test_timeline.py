@@ -85,7 +85,7 @@ def event_rows(draw: st.DrawFn) -> Rows:
 @st.composite
 def entity_rows(draw: st.DrawFn) -> Rows:
     """The ids are those of another video, too."""
-    content = draw(st.lists(st.tuples(st.sampled_from(["ball", "cup"]), spans), min_size=1, max_size=4))
+    content = draw(st.lists(st.tuples(st.sampled_from(["ball", "cup"]), spans), min_size=3, max_size=5))
     return [
         {"video_id": video, "entity_id": f"n{n}", "category": category, "colour": "red" if n % 2 else "blue"}
         | {"description": f"Thing {n}", "first_s": first_s, "last_s": last_s}
