@@ -11,7 +11,7 @@ from memory.rows import stored_schema, video_table
 from memory.schema import TABLES
 from memory.segment_folder import Snapshot
 from memory.source import RowSource, check_table, load_table
-from memory.views import create_views
+from memory.views import STATEMENTS, create_views
 
 if TYPE_CHECKING:
     import duckdb
@@ -77,7 +77,7 @@ class VideoMemory(RowSource):
     @cached_property
     def _sandbox(self) -> SqlSandbox:
         # Vectors say nothing to a reader, and the texts that they stand for are in the other tables.
-        return SqlSandbox({table: rows for table, rows in self._tables.items() if table != "embedding"})
+        return SqlSandbox({table: rows for table, rows in self._tables.items() if table != "embedding"}, STATEMENTS)
 
     def untrusted_sql(self, query: str, *, max_rows: int = 1000, timeout_s: float = 5.0) -> Rows:
         """Run a SELECT that a language model wrote, on a copy in a process of its own that stays warm.

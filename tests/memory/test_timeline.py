@@ -69,9 +69,8 @@ scopes = st.none() | st.lists(st.sampled_from([*VIDEOS, "unknown"]), unique=True
 
 @st.composite
 def event_rows(draw: st.DrawFn) -> Rows:
-    content = draw(
-        st.lists(st.tuples(st.sampled_from(VIDEOS), st.sampled_from(["speech", "sound"]), spans), max_size=9)
-    )
+    row = st.tuples(st.sampled_from(VIDEOS), st.sampled_from(["speech", "sound"]), spans)
+    content = draw(st.lists(row, min_size=5, max_size=12))
     rows = [
         {"video_id": video, "event_id": f"e{n}", "kind": kind, "start_s": start_s, "end_s": end_s, "text": f"Say {n}"}
         for n, (video, kind, (start_s, end_s)) in enumerate(content)
