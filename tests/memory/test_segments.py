@@ -87,6 +87,16 @@ def test_of_two_segments_the_one_published_last_counts(tmp_path: Path) -> None:
     assert only(read_snapshot(tmp_path / "z"), "shots").version == "10"
 
 
+def test_a_writer_does_not_delete_what_was_published_after_its_own(tmp_path: Path) -> None:
+    """As when two processes with different parameters publish at once: one of the segments must survive both."""
+    last = write(tmp_path, hz=3)
+    soon = time.time() + 60
+    os.utime(last / "manifest.json", (soon, soon))
+    write(tmp_path, hz=2)
+    assert last.exists()
+    assert only(read_snapshot(tmp_path), "shots").params == {"hz": 3}
+
+
 def test_an_extractor_that_found_nothing_has_a_segment(tmp_path: Path) -> None:
     write(tmp_path, [])
     snapshot = read_snapshot(tmp_path)
