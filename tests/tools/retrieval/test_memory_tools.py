@@ -12,6 +12,7 @@ import pytest
 
 from memory import Library, VideoRecord
 from memory.schema import TABLES, VIDEO
+from memory.views import MACROS, VIEWS
 from tools.base import InvalidArguments, MissingModel, ToolContext, ToolFailed
 from tools.retrieval.search_memory import SearchMemory
 from tools.retrieval.sql import Sql
@@ -160,11 +161,12 @@ def test_sql_runs_in_one_warm_worker(context: ToolContext) -> None:
     assert context.memory()._sandbox._worker is worker
 
 
-def test_the_description_of_sql_tells_the_columns_as_they_are() -> None:
+def test_the_description_of_sql_tells_the_columns_as_they_are(context: ToolContext) -> None:
     schemas = {**TABLES, "video": VIDEO}
-    told = re.findall(r"(\w+)\(([^)]*)\)", Sql.description)
-    assert {table for table, _ in told} == set(schemas) - {"embedding"}
-    for table, columns in told:
-        assert set(columns.split(", ")) <= set(schemas[table].names)
+    told = dict(re.findall(r"(\w+)\(([^)]*)\)", Sql.description))
+    assert f"allen({told.pop('allen')})" in MACROS
+    assert set(told) == {*schemas, *VIEWS} - {"embedding"}
+    for table, columns in told.items():
+        assert sql(context, f"SELECT {columns} FROM {table}").columns == columns.split(", ")
     for table, schema in schemas.items():
         assert table == "embedding" or ("confidence" in schema.names) == (table not in ("video", "shot"))
