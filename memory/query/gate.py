@@ -84,7 +84,7 @@ _FUNCTION_GROUPS = {
     "JSON": (
         "json_extract json_extract_path json_extract_string json_extract_path_text json_value json_keys "
         "json_array_length json_type json_exists json_contains json_valid json_array json_object to_json "
-        "json_group_array json_structure json_transform from_json"
+        "json_group_array json_structure json_transform from_json json_each"
     ),
     "intervals": "to_days to_hours to_minutes to_seconds to_milliseconds date_part",
 }
