@@ -16,6 +16,7 @@ from tools.people.tool import FindPeople
 from tools.reidentification.extractor import AppearanceExtractor
 from tools.reidentification.tool import FindSame
 from tools.retrieval.embed_facts import FactEmbedder
+from tools.retrieval.search_library import SearchLibrary
 from tools.retrieval.search_memory import SearchMemory
 from tools.retrieval.sql import Sql
 from tools.shots.detector import ShotExtractor
@@ -51,6 +52,7 @@ TOOLS: tuple[type[Tool], ...] = (
     Count,
     FindSame,
     SearchMemory,
+    SearchLibrary,
     Sql,
     When,
     OrderEvents,

@@ -52,6 +52,41 @@ def overview(context: typer.Context) -> None:
 
 
 @app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for, in words.")],
+    kind: Annotated[list[str] | None, typer.Option(help="text, speech, sound, camera, object ...; repeatable.")] = None,
+    k: Annotated[int, typer.Option(min=1, max=50, help="How many facts at most.")] = 8,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Find something in all watched videos: in which, and when."""
+    import tempfile
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from agent.api import VideoAgent
+    from tools.retrieval.search_library import SearchLibrary
+
+    with tempfile.TemporaryDirectory() as artifacts:
+        context = VideoAgent().context([], artifacts)
+        found = SearchLibrary().call({"query": query, "kinds": kind or [], "k": k}, context)
+    assert isinstance(found, SearchLibrary.Result)
+    if as_json:
+        typer.echo(found.model_dump_json())
+        return
+    if not found.facts:
+        typer.echo(found.summary)
+        return
+    table = Table("video", "title", "seconds", "kind", "what", "likeness")
+    for fact in found.facts:
+        what = fact.text.text if fact.text else fact.note
+        when = f"{fact.start_s:.1f}-{fact.end_s:.1f}"
+        table.add_row(fact.video, escape(found.titles[fact.video]), when, fact.kind, escape(what), f"{fact.score:.2f}")
+    Console().print(table)
+
+
+@app.command()
 def verify(video_ids: VideoIds = None) -> None:
     """Check every file of the memory against its checksum; status 3 when something is damaged."""
     library = _library()

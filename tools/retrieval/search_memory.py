@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
-
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tools.base import InvalidArguments, MissingModel, Tool, ToolArgs, ToolContext, ToolResult
-from tools.types import Evidence, Perceived
+from tools.retrieval.found import Fact, evidence_of, facts_of
 
-if TYPE_CHECKING:
-    from memory import Hit, VideoMemory
-
-PERCEIVED: dict[str, Literal["ocr", "speech", "caption"]] = {"text": "ocr", "speech": "speech", "caption": "caption"}
-"""Kinds of facts whose words come from the video."""
 SHOWN = 4
-
-
-class Fact(BaseModel):
-    """A fact that was found: what the video says, or what an extractor says about it."""
-
-    kind: str
-    fact_id: str = Field(description="Id of the event or entity, for queries.")
-    text: Perceived | None = Field(description="Words out of the video, for the kinds text, speech and caption.")
-    note: str = Field(description="In our own words, for all other kinds.")
-    start_s: float
-    end_s: float
-    score: float = Field(description="Cosine similarity to the query, 0..1.")
-    keyword: float = Field(description="How well the words of the query match, 0..1, relative to the best match.")
-
-    def __str__(self) -> str:
-        words = f"{self.kind} {self.text.text!r}" if self.text else self.note
-        return f"{words} at {self.start_s:.1f}-{self.end_s:.1f} s"
 
 
 class SearchMemory(Tool):
@@ -64,7 +39,7 @@ class SearchMemory(Tool):
         vector = context.embedder.embed([args.query])[0]
         interval = (args.start_s, end_s)
         found = memory.search(vector, args.query, space=space, kinds=args.kinds, interval=interval, k=args.k)
-        facts = _facts([hit for hit in found if hit.score > 0 or hit.keyword > 0], memory)
+        facts = facts_of(found, memory)
         model = f"{space}, BM25, {memory.search_backend(space)}"
         summary = "; ".join(str(fact) for fact in facts[:SHOWN]) or "nothing like it in memory"
         return self.Result(
@@ -72,43 +47,6 @@ class SearchMemory(Tool):
             status="ok" if facts else "empty",
             confidence=max((fact.score for fact in facts), default=0.0),
             model=model,
-            evidence=[_evidence(fact, memory, model) for fact in facts],
+            evidence=[evidence_of(fact, self.name, model) for fact in facts],
             facts=facts,
         )
-
-
-def _facts(hits: Sequence[Hit], memory: VideoMemory) -> list[Fact]:
-    """Hits with the words that were perceived, without the sentence that was embedded around them."""
-    wanted = [hit.owner_id for hit in hits if hit.owner_kind in PERCEIVED]
-    rows = memory.rows("event", "event_id IN (SELECT unnest(?))", [wanted]) if wanted else []
-    said = {row["event_id"]: row["text"] for row in rows}
-    facts = []
-    for hit in hits:
-        source = PERCEIVED.get(hit.owner_kind)
-        text = Perceived(text=said.get(hit.owner_id) or hit.text, source=source) if source else None
-        facts.append(
-            Fact(
-                kind=hit.owner_kind,
-                fact_id=hit.owner_id,
-                text=text,
-                note="" if text else hit.text,
-                start_s=hit.start_s,
-                end_s=max(hit.start_s, hit.end_s),
-                score=hit.score,
-                keyword=hit.keyword,
-            )
-        )
-    return facts
-
-
-def _evidence(fact: Fact, memory: VideoMemory, model: str) -> Evidence:
-    return Evidence(
-        video=memory.video.video_id,
-        start_s=fact.start_s,
-        end_s=fact.end_s,
-        text=fact.text,
-        note=fact.note,
-        tool=SearchMemory.name,
-        model=model,
-        confidence=fact.score,
-    )
