@@ -15,13 +15,14 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from agent.ingest import IngestReport, IngestTools, ingest
+from agent.learning import experienced, remember
 from planners.aggregate import aggregate
 from planners.answer import Answer
 from planners.budget import Budget
 from planners.embedded.policy import EmbeddedPolicy
 from planners.environment import ToolEnvironment
 from planners.search import SearchResult, TreeSearch
-from planners.state import Task
+from planners.state import Policy, Task
 from planners.verifier import EvidenceVerifier
 from tools.base import InvalidArguments, ToolContext
 
@@ -100,8 +101,11 @@ def search(state: AskState, runtime: Runtime[Run]) -> AskState:
     task = Task(state["question"], tuple(state["video_ids"]), tuple(state["options"]), state["duration_s"])
     run.progress("thinking", 0.0)
     context = run.context(state["video_ids"])
+    policy: Policy = EmbeddedPolicy(run.ingest_tools.embedder)
+    if settings.learn:
+        policy = experienced(policy, run.library.root, run.ingest_tools.embedder, task.question)
     tree = TreeSearch(
-        policy=EmbeddedPolicy(run.ingest_tools.embedder),
+        policy=policy,
         environment=ToolEnvironment(run.registry, context),
         verifier=EvidenceVerifier(),
         budget=Budget(
@@ -116,10 +120,12 @@ def search(state: AskState, runtime: Runtime[Run]) -> AskState:
 
 
 def verify(state: AskState, runtime: Runtime[Run]) -> AskState:
-    """Merge the drafts of all branches, weighted by their verdicts, into one answer."""
+    """Merge the drafts of all branches, weighted by their verdicts, into one answer; remember what was tried."""
     run = runtime.context
     assert run.result is not None
     run.answer = aggregate(run.result, trace_id=run.trace_id)
+    if run.settings.learn:
+        remember(run.library.root, run.ingest_tools.embedder, run.result)
     return {}
 
 

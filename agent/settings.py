@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     offline: bool = Field(False, description="Forbid every download.")
     device: str = Field("cpu", description="torch device for networks.")
     seed: int = Field(0, description="Seed of the search: same seed, same answer.")
+    learn: bool = Field(True, description="Remember in the library which tools did well, and try these earlier.")
     max_rollouts: int = Field(8, ge=1, description="Branches that the search may try.")
     max_tool_calls: int = Field(24, ge=1, description="Tool calls that the search may make.")
     max_seconds: float = Field(60.0, gt=0, description="Seconds that the search may take (ingest not counted).")

@@ -35,7 +35,8 @@ def run_suite(
     from evals.runner import run
     from evals.suites.base import load_suite
 
-    settings = Settings()
+    # An answer that depends on the questions before it could not be measured again.
+    settings = Settings(learn=False)
     loaded = load_suite(suite, data)
     folder = out if out is not None else _new_folder(settings.home, suite)
     agent = VideoAgent(library if library is not None else folder / "library", settings=settings)
