@@ -63,7 +63,7 @@ def search(
 
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from agent.api import VideoAgent
     from tools.retrieval.search_library import SearchLibrary
@@ -78,7 +78,7 @@ def search(
     if not found.facts:
         typer.echo(found.summary)
         return
-    table = Table("video", "title", "seconds", "kind", "what", "likeness")
+    table = Table(Column("video", no_wrap=True), "title", Column("seconds", no_wrap=True), "kind", "what", "likeness")
     for fact in found.facts:
         what = fact.text.text if fact.text else fact.note
         when = f"{fact.start_s:.1f}-{fact.end_s:.1f}"
