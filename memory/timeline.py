@@ -120,7 +120,11 @@ class Timeline:
         columns = "video_id, entity_id, t_s, x1, y1, x2, y2, vx, vy, depth, confidence, extractor"
         query, parameters = build.observed(columns, EntityFilter(ids=(entity_id,)), interval, video_ids)
         rows = self._sql(f"{query} ORDER BY video_id, t_s LIMIT ?", [*parameters, _limit(limit)])
-        return [Observation(box=_box(row), **_without(row, "x1", "y1", "x2", "y2")) for row in rows]
+        kept = ("vx", "vy", "depth", "confidence", "extractor")
+        return [
+            Observation(row["video_id"], row["entity_id"], row["t_s"], _box(row), *(row[name] for name in kept))
+            for row in rows
+        ]
 
     def overlaps(
         self,
@@ -341,10 +345,6 @@ def _limit(limit: int) -> int:
     if limit < 1:
         raise ValueError(f"limit = {limit} must be at least 1")
     return limit
-
-
-def _without(row: Row, *names: str) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in names}
 
 
 def _box(row: Row) -> Box | None:

@@ -373,6 +373,16 @@ def test_counts_have_every_bin(
     assert [(one.video_id, one.start_s, one.end_s, one.num) for one in found] == expected
 
 
+def test_counts_end_with_the_video() -> None:
+    spans = ((0.0, 0.0), (2.0, 3.0), (7.0, 9.0), (8.5, 8.6))
+    events = [
+        {"video_id": "a", "event_id": f"e{n}", "kind": "x", "start_s": start_s, "end_s": end_s, "text": ""}
+        for n, (start_s, end_s) in enumerate(spans)
+    ]
+    found = timeline_of(event=events).counts(EventFilter(), 3.0, video_ids=["a"])
+    assert [(one.start_s, one.end_s, one.num) for one in found] == [(0.0, 3.0, 2), (3.0, 6.0, 1), (6.0, DURATION_S, 1)]
+
+
 def iou(a: dict[str, Any], b: dict[str, Any]) -> float:
     width, height = (min(a[f"{x}2"], b[f"{x}2"]) - max(a[f"{x}1"], b[f"{x}1"]) for x in "xy")
     if min(width, height) <= 0:
