@@ -36,7 +36,7 @@ from tools.types import Evidence
         ("When does the title appear?", "When does the title appear?", "each"),
         ("How many shots are there?", "How many shots are there?", "each"),
         ("What's the colour of all videos' frames?", "What's the colour of all videos' frames?", "each"),
-        ("Is the text 'all videos are fun' visible?", "Is the text 'all videos are fun' visible?", "all"),
+        ("Is the text 'all videos are fun' visible?", "Is the text 'all videos are fun' visible?", "each"),
     ],
 )
 def test_what_each_video_is_asked(text: str, question: str, join: Any) -> None:
