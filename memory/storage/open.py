@@ -20,7 +20,7 @@ def open_store(root: str | Path) -> Store:
     protocol, separator, _ = str(root).partition("://")
     if separator and protocol != "file":
         return _remote(str(root))
-    folder = Path(str(root).removeprefix("file://"))
+    folder = Path(str(root).removeprefix("file://")).expanduser()
     if folder.exists() and not folder.is_dir():
         raise StoreError(f"the library {folder} is a file; name a folder (VIDERE_HOME)")
     return LocalStore(folder)
