@@ -57,6 +57,20 @@ def test_clusters_are_those_of_average_link(seed: int, count: int, threshold: fl
     assert list(dict.fromkeys(labels)) == list(range(len(set(labels))))
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 16), st.floats(-0.5, 0.95))
+def test_among_equals_no_group_is_wrong_and_none_is_left_to_join(seed: int, count: int, threshold: float) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = unit(np.eye(3)[rng.integers(0, 3, count)] + [0.1, 0.0, 0.0])
+    banned = {(a, b) for a, b in combinations(range(count), 2) if rng.random() < 0.2}
+    groups = groups_of(cluster(vectors, sorted(banned), threshold))
+    assert not any(a in group and b in group for group in groups for a, b in banned)
+    for one, other in combinations(groups, 2):
+        pairs = [(min(a, b), max(a, b)) for a in one for b in other]
+        mean = np.mean([vectors[a] @ vectors[b] for a, b in pairs])
+        assert mean < threshold + 1e-5 or banned.intersection(pairs)
+
+
 def test_a_third_thing_cannot_join_two_that_were_seen_at_once() -> None:
     vectors = unit([[1, 0.02], [1, -0.02], [1, 0.01]])
     assert cluster(vectors, [], 0.9) == [0, 0, 0]

@@ -74,6 +74,15 @@ def test_a_passage_from_left_to_right() -> None:
     assert found["near"].start_s < found["overlaps"].start_s
 
 
+@pytest.mark.parametrize(("start_x", "holds"), [(0.0, True), (12.0, False)])
+def test_a_relation_that_has_begun_bears_a_little_overlap(start_x: float, holds: bool) -> None:
+    times = np.arange(0, 8, 0.125)
+    moves = track(times.tolist(), [(x, 0, x + 10, 10) for x in np.where(times < 2, start_x, 11.5)])
+    found = spatial_relations({"a": moves, "b": still((20, 0, 30, 10), end_s=8.0)})
+    spans = [(one.start_s, one.end_s) for one in found if one.predicate == "left_of"]
+    assert spans == ([(0.0, 7.875)] if holds else [])
+
+
 def test_trembling_boxes_make_one_relation() -> None:
     rng = np.random.default_rng(3)
     times = np.arange(0, 10, 0.125)

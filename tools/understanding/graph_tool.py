@@ -34,7 +34,7 @@ class Node(BaseModel):
     text: Perceived | None = Field(None, description="Words out of the video.")
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.text.text!r}" if self.text else self.label or self.kind
+        return f"{self.kind} {self.text.text!r}" if self.text else f"{self.label or self.kind} ({self.id})"
 
 
 class Relation(BaseModel):

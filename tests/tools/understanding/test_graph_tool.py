@@ -66,7 +66,7 @@ def test_what_is_around_a_thing_is_said_of_it(context: ToolContext) -> None:
     assert ("x:1", "right_of", "x:0") in said(found)
     assert ("x:1", "right_of", "x:2") in said(found)
     assert {one.subject.id for one in found.relations} == {"x:1"}
-    assert "blue cup right of red ball at 0.0-4.0 s" in found.summary
+    assert "blue cup (x:1) right of red ball (x:0) at 0.0-4.0 s" in found.summary
     evidence = found.evidence[0]
     assert (evidence.start_s, evidence.end_s, evidence.box) == (0.0, 4.0, Box(60, 50, 75, 65))
 
