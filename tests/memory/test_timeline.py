@@ -120,7 +120,7 @@ entity_filters = st.sampled_from(
     ]
 )
 fact_filters = st.one_of(event_filters, entity_filters)
-checked = settings(deadline=None, max_examples=40)
+checked = settings(deadline=None, max_examples=30)
 
 
 def facts(wanted: EventFilter | EntityFilter, events: Rows, entities: Rows) -> list[Fact]:

@@ -132,7 +132,7 @@ def fuzz(sandbox: SqlSandbox, tables: Mapping[str, pa.Table], outside: Path, exa
 def test_no_statement_of_the_grammar_changes_anything(
     sandbox: SqlSandbox, tables: Mapping[str, pa.Table], outside: Path
 ) -> None:
-    ends = fuzz(sandbox, tables, outside, 60)
+    ends = fuzz(sandbox, tables, outside, 40)
     assert ends["answered"]
     assert ends["SqlRefused"]
 

@@ -218,9 +218,10 @@ MORE_BOMBS = [
     "SELECT damerau_levenshtein(array_to_string(range(100000), ','), array_to_string(range(100000), '-'))",
     "SELECT list(t.text || u.text) FROM event_pair p, timeline t, timeline u, timeline v",
     "SELECT a.text FROM timeline a, timeline b, timeline c, timeline d ORDER BY a.text || b.text || c.text || d.text",
-    "SELECT DISTINCT a.fact_id || b.fact_id || c.fact_id || d.fact_id FROM timeline a, timeline b, timeline c, "
-    "timeline d",
-    "SELECT histogram(a.start_s * b.start_s + c.start_s) FROM timeline a, timeline b, timeline c, timeline d",
+    "SELECT count(DISTINCT a.fact_id || b.fact_id || c.fact_id || d.fact_id || e.fact_id) FROM timeline a, timeline b, "
+    "timeline c, timeline d, timeline e",
+    "SELECT histogram(a.start_s * b.start_s + c.x1 / d.x1 + e.x1) FROM timeline a, timeline b, observation c, "
+    "observation d, observation e",
     "SELECT median(range) FROM range(300000000)",
     "SELECT row_number() OVER (ORDER BY range DESC) FROM range(300000000)",
     "SELECT sum(range) OVER (ORDER BY range ROWS BETWEEN 1000000 PRECEDING AND CURRENT ROW) FROM range(100000000)",
