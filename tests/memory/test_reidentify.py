@@ -175,5 +175,8 @@ def test_only_things_in_different_places_are_different(library: Library, video_i
     rows = [seen("a:0", 1.0, 0), seen("a:1", 1.0, 1), seen("a:2", 1.0, 8), seen("a:3", 2.0, 0)]
     library.write_segment(video_id, "a", "1", {}, {"observation": rows})
     library.write_segment(video_id, "b", "1", {}, {"observation": [seen("b:0", 1.0, 90)]})
-    apart = {(one[1], other[1]) for one, other in seen_at_once(library.open(video_id))}
-    assert apart == {("a:0", "a:2"), ("a:1", "a:2")}
+    names = ["a:0", "a:1", "a:2", "a:3", "b:0"]
+    apart = seen_at_once(library.open(video_id), [(video_id, name) for name in names])
+    assert {(one[1], other[1]) for one, other in apart} == {("a:0", "a:2"), ("a:1", "a:2")}
+    assert len(seen_at_once(library.open(video_id), [(video_id, name) for name in names[1:]])) == 1
+    assert seen_at_once(library.open(video_id), []) == set()

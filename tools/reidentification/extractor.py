@@ -67,7 +67,7 @@ class AppearanceExtractor(DerivedExtractor):
             for row in entities
             if row["entity_id"] in looks
         ]
-        identities = identify(found, seen_at_once(memory), THRESHOLD)
+        identities = identify(found, seen_at_once(memory, [one.key for one in found]), THRESHOLD)
         return {
             "embedding": [_embedding(one) for one in found],
             "relation": [row for identity in identities for row in _same(identity)],
