@@ -217,7 +217,8 @@ MORE_BOMBS = [
     "SELECT translate(array_to_string(range(20000000), ','), '1', '2')",
     "SELECT damerau_levenshtein(array_to_string(range(100000), ','), array_to_string(range(100000), '-'))",
     "SELECT list(t.text || u.text) FROM event_pair p, timeline t, timeline u, timeline v",
-    "SELECT a.text FROM timeline a, timeline b, timeline c, timeline d ORDER BY a.text || b.text || c.text || d.text",
+    "SELECT a.text FROM timeline a, timeline b, timeline c, timeline d, timeline e "
+    "ORDER BY a.text || b.text || c.text || d.text || e.text",
     "SELECT count(DISTINCT a.fact_id || b.fact_id || c.fact_id || d.fact_id || e.fact_id) FROM timeline a, timeline b, "
     "timeline c, timeline d, timeline e",
     "SELECT histogram(a.start_s * b.start_s + c.x1 / d.x1 + e.x1) FROM timeline a, timeline b, observation c, "
