@@ -123,6 +123,22 @@ def test_an_episode_that_is_in_two_files_counts_once(tmp_path: Path, monkeypatch
     assert [one.question for one in Experience(tmp_path, SPACE).episodes()] == [f"q{n}" for n in range(6)]
 
 
+def test_a_reader_finds_what_is_merged_while_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, reader = Experience(tmp_path, SPACE), Experience(tmp_path, SPACE)
+    for number in range(3):
+        writer.record(episode(f"q{number}"))
+    read = reader._store.read
+
+    def merge_first(path: str) -> bytes:
+        monkeypatch.setattr(reader._store, "read", read)
+        writer._merge()
+        return read(path)
+
+    monkeypatch.setattr(reader._store, "read", merge_first)
+    assert [one.question for one in reader.episodes()] == ["q0", "q1", "q2"]
+    assert len(files(tmp_path)) == 1
+
+
 @pytest.mark.usefixtures("few")
 def test_what_is_damaged_is_left_out_and_dropped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     experience = Experience(tmp_path, SPACE)
