@@ -14,6 +14,7 @@ from agent.settings import Settings
 if TYPE_CHECKING:
     from agent.graph import Run
     from agent.ingest import IngestReport, IngestTools
+    from agent.live import LiveOptions, LiveReport
     from memory import Library
     from planners.answer import Answer
     from tools.base import ToolContext
@@ -83,6 +84,17 @@ class VideoAgent:
         from agent.ingest import ingest
 
         return ingest(Path(video), self.library, self._ingest_tools, progress=self._progress, cancelled=self._cancelled)
+
+    def follow(self, source: str | Path, options: LiveOptions | None = None) -> LiveReport:
+        """Watch a growing file, a FIFO or a camera until it ends; it can be asked about by its id meanwhile.
+
+        Raises MediaError when there is no such source or it is no video.
+        """
+        from agent.live import follow
+
+        return follow(
+            Path(source), self.library, self._ingest_tools, options, progress=self._progress, cancelled=self._cancelled
+        )
 
     def ask(
         self,

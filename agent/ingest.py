@@ -63,20 +63,32 @@ def ingest(
     progress: Progress = lambda _text, _share: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> IngestReport:
-    """Bring the memory of one video up to date. Raises MediaError, Cancelled."""
+    """Bring the memory of one video up to date. Raises MediaError, Cancelled.
+
+    The id of a video that the library knows stands for it as it is: a live stream is asked about by its id.
+    """
+    if _is_known_id(path, library):
+        return IngestReport(str(path))
     video_id, info = register(path, library)
     report = IngestReport(video_id, warning=info.warning if info else "")
-    todo: list[_Feed] = []
+    todo: list[Feed] = []
     for make in tools.extractors:
         extractor = make()
         if library.has_segment(video_id, extractor.name, extractor.version, extractor.params()):
             report.reused.append(extractor.name)
         else:
-            todo.append(_Feed(extractor))
+            todo.append(Feed(extractor))
     if todo:
         _Pass(path, library, report, todo, progress, cancelled).run()
     _derive(library, report, tools, progress)
     return report
+
+
+def _is_known_id(path: Path, library: Library) -> bool:
+    from tools.media.identity import ID_DIGITS
+
+    named = len(str(path)) == ID_DIGITS and not path.exists()
+    return named and any(record.video_id == str(path) for record in library.videos())
 
 
 def register(path: Path, library: Library) -> tuple[str, MediaInfo | None]:
@@ -103,7 +115,7 @@ def register(path: Path, library: Library) -> tuple[str, MediaInfo | None]:
     return video_id, info
 
 
-class _Feed:
+class Feed:
     """An extractor with its sampling grid, its clock and, for a heavy one, its queue and thread."""
 
     def __init__(self, extractor: Extractor) -> None:
@@ -195,7 +207,7 @@ class _Pass:
         path: Path,
         library: Library,
         report: IngestReport,
-        feeds: list[_Feed],
+        feeds: list[Feed],
         progress: Progress,
         cancelled: Callable[[], bool],
     ) -> None:
@@ -251,7 +263,7 @@ class _Pass:
         if self._stop.is_set() or self.cancelled():
             raise Cancelled("cancelled; what was finished is kept, and the next ingest goes on from there")
 
-    def _publish(self, feeds: list[_Feed]) -> None:
+    def _publish(self, feeds: list[Feed]) -> None:
         for feed in feeds:
             extractor = feed.extractor
             if feed.missing:

@@ -72,7 +72,7 @@ def _blocks(path: Path, zero_s: float, start_s: float) -> Iterator[tuple[int, Sa
     """(sample position on the clock of the pictures, float32 mono) as decoded."""
     with open_media(path, sound=True) as container:
         expected: int | None = None
-        resampler = _Resampler()
+        resampler = Resampler()
         for block in _decode(container, path, start_s + zero_s - PREROLL_S if start_s > 0 else None):
             stamp_s = block.time
             samples = resampler.convert(block)
@@ -112,7 +112,7 @@ def _decode(container: InputContainer, path: Path, seek_s: float | None) -> Iter
         log.warning("%s: %d damaged packets of sound skipped", path, damaged)
 
 
-class _Resampler:
+class Resampler:
     """To float32 mono at SAMPLE_RATE_HZ; begins anew when the source changes its rate or layout."""
 
     def __init__(self) -> None:

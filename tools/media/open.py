@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tools.base import MediaError
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg"
 SOUND_CONTAINERS = CONTAINERS + ",wav,mp3,flac,aac"
+CAMERA_FORMAT = "v4l2"
+LOOK_AHEAD_US = 2_000_000
+"""What comes within it is looked at to find out what a live stream holds."""
 VIDEO_CODECS = frozenset(
     (
         "h264",
@@ -73,6 +76,32 @@ def open_media(path: Path, *, sound: bool = False) -> InputContainer:
         container.close()
         raise MediaError(f"{path}: more than {MAX_STREAMS} streams; extract the one that you need")
     return container
+
+
+def open_live(path: Path, content: BinaryIO | None, patience_s: float) -> InputContainer:
+    """Open what is still being made: `content` gives the bytes as they come, None stands for a camera (V4L2) at `path`.
+
+    A camera that gives nothing for `patience_s` fails. Raises MediaError with one line that names the source.
+    """
+    import av
+
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": CONTAINERS if content is not None else f"video4linux2,{CAMERA_FORMAT}",
+        "codec_whitelist": ",".join(sorted(VIDEO_CODECS | SOUND_CODECS)),
+        "analyzeduration": str(LOOK_AHEAD_US),
+    }
+    try:
+        if content is not None:
+            return av.open(content, "r", options=options, metadata_errors="replace")
+        return av.open(str(path), "r", format=CAMERA_FORMAT, options=options, timeout=(patience_s, patience_s))
+    except PermissionError as error:
+        raise MediaError(f"{path}: may not be read; check its permissions") from error
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        what = "a camera that can be used" if content is None else "a video that can be followed"
+        raise MediaError(
+            f"{path}: not {what}; a file has to be MPEG-TS, Matroska or fragmented MP4 to be watched while it grows"
+        ) from error
 
 
 def sound_stream(container: InputContainer) -> AudioStream | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tools.extractor import DerivedExtractor, Tables
+from tools.extractor import DerivedExtractor, Row, Tables
 
 if TYPE_CHECKING:
     from memory import VideoMemory
@@ -28,16 +29,22 @@ class FactEmbedder(DerivedExtractor):
     version = "1"
 
     def derive(self, memory: VideoMemory, embedder: Embedder) -> Tables:
-        facts: list[dict[str, Any]] = []
-        for row in memory.rows("event", order_by="extractor, event_id"):
-            facts.append(_fact(row["kind"], row["event_id"], _EVENTS[row["kind"]].format(row["text"]), row))
-        for row in memory.rows("entity", order_by="extractor, entity_id"):
-            span = {"start_s": row["first_s"], "end_s": row["last_s"]}
-            facts.append(_fact(row["category"], row["entity_id"], row["description"] or row["category"], span))
-        vectors = embedder.embed([fact["text"] for fact in facts])
-        for fact, vector in zip(facts, vectors, strict=True):
-            fact |= {"space": embedder.space, "vector": vector.tolist()}
-        return {"embedding": facts}
+        events = memory.rows("event", order_by="extractor, event_id")
+        return embed_rows(events, memory.rows("entity", order_by="extractor, entity_id"), embedder)
+
+
+def embed_rows(events: Sequence[Row], entities: Sequence[Row], embedder: Embedder) -> Tables:
+    """The rows of `embedding` for rows of `event` and `entity`."""
+    facts: list[Row] = []
+    for row in events:
+        facts.append(_fact(row["kind"], row["event_id"], _EVENTS[row["kind"]].format(row["text"]), row))
+    for row in entities:
+        span = {"start_s": row["first_s"], "end_s": row["last_s"]}
+        facts.append(_fact(row["category"], row["entity_id"], row["description"] or row["category"], span))
+    vectors = embedder.embed([fact["text"] for fact in facts])
+    for fact, vector in zip(facts, vectors, strict=True):
+        fact |= {"space": embedder.space, "vector": vector.tolist()}
+    return {"embedding": facts}
 
 
 def _fact(kind: str, owner: str, text: str, span: dict[str, Any]) -> dict[str, Any]:
