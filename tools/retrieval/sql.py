@@ -32,20 +32,22 @@ class Sql(Tool):
         "shot_id, start_s, end_s, keyframe_s), entity(entity_id, category, description, colour, first_s, last_s, "
         "attributes), observation(entity_id, t_s, x1, y1, x2, y2, vx, vy, depth), event(event_id, kind, start_s, "
         "end_s, text, attributes, entity_id), relation(subject_id, predicate, object_id, start_s, end_s); all "
-        "but video and shot have confidence, all but video have extractor. Views of events: speech(text, start_s, "
-        "end_s), on_screen_text(text, start_s, end_s, vertical, horizontal, colour), sound(text, start_s, end_s, "
-        "sound_kind, level_db), camera_motion(motion, start_s, end_s, speed_px_s, pan_px_s, tilt_px_s, zoom_per_s); "
-        "of entities: appearance(entity_id, category, colour, t_s, cx, cy, area), entity_span(entity_id, category, "
-        "colour, first_s, last_s, duration_s, num_observations, mean_cx, mean_cy); of all dated facts: timeline("
-        "source, kind, fact_id, start_s, end_s, text), shot_content(shot_id, source, kind, fact_id, start_s, end_s, "
-        "text), event_pair(a_kind, a_text, a_start_s, a_end_s, b_kind, b_text, b_start_s, b_end_s, relation, gap_s). "
-        "allen(a_start_s, a_end_s, b_start_s, b_end_s) names how two spans lie: before, meets, overlaps, during ... "
-        "Select times, too: they become evidence."
+        "but video and shot have confidence, all but video have extractor. Select times, too: they become evidence."
     )
 
     class Args(ToolArgs):
         video: str = Field("", description="Video id; empty = the first video in scope.")
-        query: str = Field(min_length=1, description="One SELECT statement (DuckDB's dialect).")
+        query: str = Field(
+            min_length=1,
+            description="One SELECT statement (DuckDB's dialect). Views: speech(text, start_s, end_s), on_screen_text("
+            "text, start_s, end_s, vertical, horizontal, colour), sound(text, start_s, end_s, sound_kind, level_db), "
+            "camera_motion(motion, start_s, end_s, speed_px_s, pan_px_s, tilt_px_s, zoom_per_s), appearance("
+            "entity_id, category, colour, t_s, cx, cy, area), entity_span(entity_id, category, colour, first_s, "
+            "last_s, duration_s, num_observations, mean_cx, mean_cy), all facts: timeline(source, kind, fact_id, "
+            "start_s, end_s, text), shot_content(shot_id, source, kind, fact_id, start_s, end_s, text), event_pair("
+            "a_kind, a_text, a_start_s, a_end_s, b_kind, b_text, b_start_s, b_end_s, relation, gap_s); the function "
+            "allen(a_start_s, a_end_s, b_start_s, b_end_s) names how spans lie: before, meets, overlaps, during ...",
+        )
         max_rows: int = Field(100, ge=1, le=1000, description="Rows at most.")
 
     class Result(ToolResult):

@@ -163,7 +163,8 @@ def test_sql_runs_in_one_warm_worker(context: ToolContext) -> None:
 
 def test_the_description_of_sql_tells_the_columns_as_they_are(context: ToolContext) -> None:
     schemas = {**TABLES, "video": VIDEO}
-    told = dict(re.findall(r"(\w+)\(([^)]*)\)", Sql.description))
+    words = f"{Sql.description} {Sql.Args.model_fields['query'].description}"
+    told = dict(re.findall(r"(\w+)\((\w+, [^)]*)\)", words))
     assert f"allen({told.pop('allen')})" in MACROS
     assert set(told) == {*schemas, *VIEWS} - {"embedding"}
     for table, columns in told.items():
