@@ -57,7 +57,7 @@ def frame_vector(features: FeatureMap) -> npt.NDArray[np.float32]:
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), dtype=np.float32)
 
 
-def _cells(picture: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _cells(picture: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     import cv2
 
     return np.asarray(cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.float32)

@@ -86,7 +86,8 @@ class LiveReader:
             try:
                 yield from self._once()
             except MediaError as error:
-                if not self._count:
+                silent = self._tail is not None and not self._tail.received
+                if not self._count and not silent:
                     raise
                 log.info("%s", error)
             if self._over():

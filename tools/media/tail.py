@@ -35,6 +35,8 @@ class Tail:
         self._file = _open(path)
         self._fifo = stat.S_ISFIFO(os.fstat(self._file).st_mode)
         self._written = False
+        self.received = 0
+        """Bytes."""
         self.newest = time.monotonic()
         """When something came last."""
         self.end: Tail.End | None = None
@@ -45,6 +47,7 @@ class Tail:
             content = self._now(size)
             if content:
                 self._written, self.newest, self.end = True, time.monotonic(), None
+                self.received += len(content)
                 return content
             if self._cancelled():
                 self.end = Tail.End.CANCELLED
