@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -31,9 +33,29 @@ class ToolEnvironment:
         self._registry, self._context = registry, context
         self._seed = context.rng.getrandbits(64)
         self._cache: dict[str, Observation] = {}
+        self._lock = threading.Lock()
 
     def execute(self, call: ToolCall) -> Observation:
-        """The result of a call, or the ToolError it ended in. RunErrors pass through."""
+        """The result of a call, or the ToolError it ended in. RunErrors pass through.
+
+        Calls from several threads are executed one after the other: tools share models and database connections.
+        """
+        with self._lock:
+            return self._execute(call)
+
+    def restore(self, call: ToolCall, saved: Mapping[str, Any]) -> Observation:
+        """The observation that a snapshot of a search saved; equal calls are answered with it from now on."""
+        if saved["result"] is None:
+            observation = Observation(call, None, saved["error_kind"], saved["error"], saved["cached"])
+        else:
+            result = self._registry.get(call.tool).Result.model_validate(saved["result"])
+            observation = Observation(call, result, cached=saved["cached"])
+        with contextlib.suppress(ToolError):  # a call of a tool that is not there has no key
+            key = self._key(self._registry.get(call.tool), call.arguments)
+            self._cache.setdefault(key, replace(observation, cached=False))
+        return observation
+
+    def _execute(self, call: ToolCall) -> Observation:
         self._context.check_cancelled()
         try:
             tool = self._registry.get(call.tool)

@@ -27,7 +27,16 @@ class Node:
     value_sum: float = 0.0
     reward: float = 0.0
     """Of the selector `Doraemon` only."""
+    first_value: float | None = None
+    """Value of the first rollout through this node."""
     children: list[int] = field(default_factory=list)
+    """Those that can be entered."""
+    opening: list[int] = field(default_factory=list)
+    """Children whose call or score is being waited for."""
+    asking: bool = False
+    """Whether policy, tool or verifier are being waited for here; other rollouts do not enter meanwhile."""
+    pending: int = 0
+    """Rollouts in flight that went on from here (virtual visits)."""
     waiting: list[Proposal] = field(default_factory=list)
     """Proposed, not yet tried, likeliest first."""
     exhausted: bool = False
@@ -49,6 +58,16 @@ class Node:
         """Mean value of the rollouts through this node; 0 before the first."""
         return self.value_sum / self.visits if self.visits else 0.0
 
+    @property
+    def tries(self) -> int:
+        """Visits, and rollouts in flight as if they had ended with value 0 (virtual loss)."""
+        return self.visits + self.pending
+
+    @property
+    def guarded_value(self) -> float:
+        """`value` with virtual loss: rollouts in flight keep others from following them."""
+        return self.value_sum / self.tries if self.tries else 0.0
+
     def to_json(self) -> dict[str, Any]:
         """Numbers and texts only; the state is the chain of parents."""
         return {
@@ -64,8 +83,13 @@ class Node:
             "depth": self.depth,
             "visits": self.visits,
             "value": self.value,
+            "value_sum": self.value_sum,
+            "first_value": self.first_value,
             "reward": self.reward,
             "children": list(self.children),
+            "opening": list(self.opening),
+            "asking": self.asking,
+            "pending": self.pending,
             "waiting": [
                 {"action": action_json(proposal.action), "prior": proposal.prior, "thought": proposal.thought}
                 for proposal in self.waiting

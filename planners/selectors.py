@@ -14,10 +14,14 @@ Nodes = Mapping[int, Node]
 
 
 class Selector(ABC):
-    """Walks from `start` by `step` until a new draft is reached; `backup` then spreads its value."""
+    """Walks from `start` by `step` until a new draft is reached; `backup` then spreads its value.
 
-    def start(self, nodes: Nodes, rng: random.Random) -> Node:
-        """Where a rollout begins: at the root, unless a selector says otherwise."""
+    With several rollouts in flight a node counts as tried by those that went on from it (`tries`, `guarded_value`),
+    and nodes at which the policy is being asked are left alone.
+    """
+
+    def start(self, nodes: Nodes, rng: random.Random) -> Node | None:
+        """Where a rollout begins: at the root, unless a selector says otherwise; None = nowhere until others end."""
         return nodes[0]
 
     @abstractmethod
@@ -30,17 +34,24 @@ class Selector(ABC):
         Yes when all that was tried is finished, and when the node is visited often for its number of children
         (fewer than ceil(sqrt(visits))).
         """
-        return all(nodes[index].closed for index in node.children) or len(node.children) < math.ceil(
-            math.sqrt(node.visits)
-        )
+        children = len(node.children) + len(node.opening)
+        return all(nodes[index].closed for index in node.children) or children < math.ceil(math.sqrt(node.tries))
 
     def backup(self, nodes: Nodes, leaf: Node, value: float, *, failed: bool) -> None:
         """Leaf and all ancestors, the root included: one more visit, and the value added to the sum."""
         node: Node | None = leaf
         while node is not None:
+            if not node.visits:
+                node.first_value = value
             node.visits += 1
             node.value_sum += value
             node = nodes[node.parent] if node.parent is not None else None
+
+
+def _free(nodes: Nodes, node: Node) -> list[Node]:
+    """Children that a rollout may enter."""
+    children = [nodes[index] for index in node.children]
+    return [child for child in children if not child.closed and not child.asking]
 
 
 @dataclass(frozen=True)
@@ -54,12 +65,12 @@ class Puct(Selector):
     c: float = 1.0
 
     def step(self, nodes: Nodes, node: Node, rng: random.Random) -> Node | int | None:
-        explore = self.c * math.sqrt(max(1, node.visits))
+        explore = self.c * math.sqrt(max(1, node.tries))
         best: Node | int | None = 0 if node.waiting else None
         top = node.value + explore * node.waiting[0].prior if node.waiting else -math.inf
-        for child in (nodes[index] for index in node.children):
-            score = child.value + explore * child.prior / (1 + child.visits)
-            if not child.closed and score > top:
+        for child in _free(nodes, node):
+            score = child.guarded_value + explore * child.prior / (1 + child.tries)
+            if score > top:
                 best, top = child, score
         return best
 
@@ -74,20 +85,88 @@ class Uct(Selector):
     c: float = 0.5
 
     def step(self, nodes: Nodes, node: Node, rng: random.Random) -> Node | int | None:
-        opened = [child for child in (nodes[index] for index in node.children) if not child.closed]
-        if node.waiting and (not opened or len(node.children) < math.ceil(math.sqrt(node.visits + 1))):
+        opened = _free(nodes, node)
+        children = len(node.children) + len(node.opening)
+        if node.waiting and (not opened or children < math.ceil(math.sqrt(node.tries + 1))):
             return 0
 
         def score(child: Node) -> float:
-            if not child.visits:  # its first rollout was cut short
+            if not child.tries:  # its first rollout was cut short
                 return math.inf
-            return child.value + self.c * math.sqrt(math.log(max(1, node.visits)) / child.visits)
+            return child.guarded_value + self.c * math.sqrt(math.log(max(1, node.tries)) / child.tries)
 
         return max(opened, key=score, default=None)
 
 
 @dataclass(frozen=True)
-class Doraemon(Selector):
+class Thompson(Selector):
+    """Thompson sampling with a choice between deeper and wider, as in AB-MCTS-A (arXiv 2503.04412).
+
+    At each node every child and the likeliest waiting proposal draw a number from the posterior of their value, the
+    highest wins. Values in 0..1 count as shares of a success, so the posterior is Beta(a + sum v, b + sum (1 - v)).
+    A child's v are those of its rollouts; of a proposal nothing is known, so its v are the first values of the
+    children that are already there: how well new actions do here.
+    """
+
+    a: float = 0.5
+    b: float = 0.5
+
+    def step(self, nodes: Nodes, node: Node, rng: random.Random) -> Node | int | None:
+        best: Node | int | None = None
+        top = -math.inf
+        if node.waiting:
+            firsts = [nodes[index].first_value for index in node.children]
+            known = [value for value in firsts if value is not None]
+            best, top = 0, self._draw(sum(known), len(known), rng)
+        for child in _free(nodes, node):
+            drawn = self._draw(child.value_sum, child.tries, rng)
+            if drawn > top:
+                best, top = child, drawn
+        return best
+
+    def _draw(self, total: float, count: int, rng: random.Random) -> float:
+        return rng.betavariate(self.a + total, self.b + count - total)
+
+
+@dataclass(frozen=True)
+class Independent(Selector):
+    """Independent samples of the policy, the baseline: every step is drawn by the priors, values change nothing.
+
+    A path may be drawn again; its draft then counts again in the vote, and nothing is executed again. What is in
+    flight takes part and is waited for, so that parallel samples are as independent as others.
+    """
+
+    def step(self, nodes: Nodes, node: Node, rng: random.Random) -> Node | int | None:
+        children = [nodes[index] for index in (*node.children, *node.opening)]
+        choices: list[Node | int] = [*children, *range(len(node.waiting))]
+        weights = [child.prior for child in children] + [proposal.prior for proposal in node.waiting]
+        return rng.choices(choices, weights)[0] if choices else None
+
+    def widen(self, nodes: Nodes, node: Node) -> bool:
+        return not node.children and not node.opening
+
+
+class Regrowing(Selector):
+    """A rollout begins at an inner node that can still grow and tries only new actions from there on."""
+
+    def step(self, nodes: Nodes, node: Node, rng: random.Random) -> Node | int | None:
+        return 0 if node.waiting else None
+
+    def widen(self, nodes: Nodes, node: Node) -> bool:
+        return True
+
+    @staticmethod
+    def growing(nodes: Nodes) -> list[Node]:
+        """Nodes where something is left to try: no drafts, nothing closed."""
+        return [
+            node
+            for node in nodes.values()
+            if node.draft is None and not node.closed and not node.asking and (node.waiting or not node.exhausted)
+        ]
+
+
+@dataclass(frozen=True)
+class Doraemon(Regrowing):
     """DoraemonGPT's planner (arXiv 2401.08392): rewards only say whether a branch crashed.
 
     A rollout begins at a node drawn with P(i) = exp(R_i) / sum_j exp(R_j) over the inner nodes that can still grow,
@@ -99,30 +178,24 @@ class Doraemon(Selector):
     beta: float = 0.5
 
     def probabilities(self, nodes: Nodes) -> dict[int, float]:
-        """Chance of each node to be drawn, by id; sums to 1."""
-        rewards = {
-            node.id: node.reward
-            for node in nodes.values()
-            if node.draft is None and not node.closed and (node.waiting or not node.exhausted)
-        }
-        top = max(rewards.values())
+        """Chance of each node to be drawn, by id; sums to 1, empty when nothing can grow now."""
+        rewards = {node.id: node.reward for node in self.growing(nodes)}
+        top = max(rewards.values(), default=0.0)
         weights = {index: math.exp(reward - top) for index, reward in rewards.items()}
         total = sum(weights.values())
         return {index: weight / total for index, weight in weights.items()}
 
-    def start(self, nodes: Nodes, rng: random.Random) -> Node:
+    def start(self, nodes: Nodes, rng: random.Random) -> Node | None:
         chances = self.probabilities(nodes)
-        return nodes[rng.choices(list(chances), list(chances.values()))[0]]
+        return nodes[rng.choices(list(chances), list(chances.values()))[0]] if chances else None
 
-    def step(self, nodes: Nodes, node: Node, rng: random.Random) -> Node | int | None:
-        return 0 if node.waiting else None
-
-    def widen(self, nodes: Nodes, node: Node) -> bool:
-        return True
+    def reward(self, value: float, *, failed: bool) -> float:
+        """Reward of a leaf: the published one knows no value."""
+        return -self.alpha if failed else self.alpha
 
     def backup(self, nodes: Nodes, leaf: Node, value: float, *, failed: bool) -> None:
         super().backup(nodes, leaf, value, failed=failed)
-        reward = -self.alpha if failed else self.alpha
+        reward = self.reward(value, failed=failed)
         leaf.reward = reward
         distance, parent = 1, leaf.parent
         while parent is not None:
@@ -131,17 +204,31 @@ class Doraemon(Selector):
 
 
 @dataclass(frozen=True)
-class Independent(Selector):
-    """Independent samples of the policy, the baseline: every step is drawn by the priors, values change nothing.
+class Root(Regrowing):
+    """Always as near to the root as something is left to try (an ablation of DoraemonGPT)."""
 
-    A path may be drawn again; its draft then counts again in the vote, and nothing is executed again.
-    """
+    def start(self, nodes: Nodes, rng: random.Random) -> Node | None:
+        return min(self.growing(nodes), key=lambda node: (node.depth, node.id), default=None)
 
-    def step(self, nodes: Nodes, node: Node, rng: random.Random) -> Node | int | None:
-        children = [nodes[index] for index in node.children]
-        choices: list[Node | int] = [*children, *range(len(node.waiting))]
-        weights = [child.prior for child in children] + [proposal.prior for proposal in node.waiting]
-        return rng.choices(choices, weights)[0] if choices else None
 
-    def widen(self, nodes: Nodes, node: Node) -> bool:
-        return not node.children
+@dataclass(frozen=True)
+class Dfs(Regrowing):
+    """Depth first: always at the deepest, latest node where something is left to try (an ablation of DoraemonGPT)."""
+
+    def start(self, nodes: Nodes, rng: random.Random) -> Node | None:
+        return max(self.growing(nodes), key=lambda node: (node.depth, node.id), default=None)
+
+
+@dataclass(frozen=True)
+class Uniform(Regrowing):
+    """At any node where something is left to try, all equally likely (an ablation of DoraemonGPT)."""
+
+    def start(self, nodes: Nodes, rng: random.Random) -> Node | None:
+        growing = self.growing(nodes)
+        return rng.choice(growing) if growing else None
+
+
+SELECTORS: dict[str, type[Selector]] = {
+    cls.__name__.lower(): cls for cls in (Puct, Uct, Thompson, Independent, Doraemon, Root, Dfs, Uniform)
+}
+"""By name; all have defaults for everything."""

@@ -97,6 +97,8 @@ class State:
 
     task: Task
     steps: tuple[Observation, ...] = ()
+    reflections: tuple[str, ...] = ()
+    """Why other branches failed, at most 3, the latest last; only what a policy is given has any."""
 
     def after(self, observation: Observation) -> State:
         return State(self.task, (*self.steps, observation))

@@ -89,15 +89,24 @@ class Answered(Step):
 STEPS: dict[str, type[Step]] = {cls.__name__: cls for cls in (Proposed, Called, Observed, Scored, Answered)}
 
 
+def to_rows(trace: Iterable[Step]) -> list[dict[str, Any]]:
+    """Steps as JSON objects; `step` names the class."""
+    return [{"step": type(step).__name__} | asdict(step) for step in trace]
+
+
+def from_rows(rows: Iterable[dict[str, Any]]) -> list[Step]:
+    """The inverse of `to_rows`. Raises ValueError on a step of an unknown kind."""
+    return [_step(dict(row)) for row in rows]
+
+
 def to_json_lines(trace: Iterable[Step]) -> str:
-    """One JSON object a line; `step` names the class."""
-    rows = ({"step": type(step).__name__} | asdict(step) for step in trace)
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    """One JSON object a line; see `to_rows`."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in to_rows(trace))
 
 
 def from_json_lines(text: str) -> list[Step]:
     """The inverse of `to_json_lines`. Raises ValueError on a step of an unknown kind."""
-    return [_step(json.loads(line)) for line in text.split("\n") if line.strip()]
+    return from_rows(json.loads(line) for line in text.split("\n") if line.strip())
 
 
 def _step(row: dict[str, Any]) -> Step:

@@ -1,6 +1,9 @@
 """The environment: each different call runs once, failures are typed, errors of the run pass through."""
 
+import json
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,7 +12,8 @@ import pytest
 from pydantic import Field
 
 from planners.environment import ToolEnvironment
-from planners.state import ToolCall
+from planners.node import Node
+from planners.state import State, Task, ToolCall
 from tools.base import Cancelled, Tool, ToolArgs, ToolContext, ToolFailed, ToolResult
 from tools.registry import Registry
 
@@ -24,6 +28,8 @@ class Draw(Tool):
     name = "draw"
     description = "Draw a number."
     runs: ClassVar[list[str]] = []
+    running: ClassVar[int] = 0
+    overlaps: ClassVar[int] = 0
 
     class Args(ToolArgs):
         video: str = Field("", description="Video id.")
@@ -34,6 +40,11 @@ class Draw(Tool):
 
     def run(self, args: Args, context: ToolContext) -> Drawn:
         self.runs.append(args.then)
+        if args.then == "wait":
+            Draw.running += 1
+            Draw.overlaps += Draw.running > 1
+            time.sleep(0.002)
+            Draw.running -= 1
         if args.then == "fail":
             raise ToolFailed("there is nothing to draw; draw elsewhere")
         if args.then == "cancel":
@@ -132,6 +143,33 @@ def test_a_failure_is_remembered_too(library: FakeLibrary) -> None:
     first, second = (world.execute(ToolCall("draw", {"then": "fail"})) for _ in range(2))
     assert (first.cached, second.cached, second.error) == (False, True, first.error)
     assert Draw.runs == ["fail"]
+
+
+def test_a_restored_result_has_its_fields_and_is_not_computed_again(library: FakeLibrary) -> None:
+    first = environment(library)
+    nodes = [Node(1, 0, State(Task("?", ("v",))), call, first.execute(call)) for call in (DRAWN, FAILED, UNKNOWN)]
+    saved = [json.loads(json.dumps(node.to_json()))["observation"] for node in nodes]
+    Draw.runs.clear()
+    second = environment(library, seed=9)
+    restored = [second.restore(call, fields) for call, fields in zip((DRAWN, FAILED, UNKNOWN), saved, strict=True)]
+    assert restored == [node.observation for node in nodes]
+    assert isinstance(restored[0].result, Drawn)
+    again = [second.execute(call) for call in (ToolCall("draw", {"start_s": 2.0, "then": ""}), FAILED)]
+    assert [observation.cached for observation in again] == [True, True]
+    assert again[0].result == restored[0].result
+    assert Draw.runs == []
+
+
+DRAWN, FAILED, UNKNOWN = ToolCall("draw", {"start_s": 2}), ToolCall("draw", {"then": "fail"}), ToolCall("drow")
+
+
+def test_tools_are_called_one_at_a_time(library: FakeLibrary) -> None:
+    world = environment(library)
+    Draw.overlaps = 0
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(world.execute, [ToolCall("draw", {"start_s": n, "then": "wait"}) for n in range(8)]))
+    assert Draw.runs == ["wait"] * 8
+    assert Draw.overlaps == 0
 
 
 def test_errors_of_the_run_and_bugs_pass_through(library: FakeLibrary) -> None:

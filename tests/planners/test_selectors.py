@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from planners.node import Node
-from planners.selectors import Doraemon, Independent, Puct, Uct
+from planners.selectors import SELECTORS, Dfs, Doraemon, Independent, Puct, Root, Selector, Thompson, Uct, Uniform
 from planners.state import Draft, Proposal, State, ToolCall
 from tests.planners.worlds import TASK, chain
 
@@ -64,7 +64,7 @@ def test_doraemon_draws_nodes_by_the_softmax_of_their_rewards() -> None:
     draws = 20_000
     counts = dict.fromkeys(nodes, 0)
     for _ in range(draws):
-        counts[selector.start(nodes, rng).id] += 1
+        counts[selector.start(nodes, rng).id] += 1  # type: ignore[union-attr]
     assert counts[3] == counts[4] == 0  # closed nodes and drafts are never drawn
     for index, chance in expected.items():
         assert abs(counts[index] - draws * chance) < 3 * math.sqrt(draws * chance * (1 - chance))
@@ -78,15 +78,14 @@ def test_doraemon_probabilities_do_not_change_when_all_rewards_shift() -> None:
     assert Doraemon().probabilities(nodes) == pytest.approx(before)
 
 
-@pytest.mark.parametrize("selector", [Puct(), Uct(), Doraemon(), Independent()])
-def test_every_backup_counts_leaf_and_all_ancestors_with_the_root(
-    selector: Puct | Uct | Doraemon | Independent,
-) -> None:
+@pytest.mark.parametrize("selector", [cls() for cls in SELECTORS.values()], ids=list(SELECTORS))
+def test_every_backup_counts_leaf_and_all_ancestors_with_the_root(selector: Selector) -> None:
     nodes = chain(2)
     selector.backup(nodes, nodes[2], 0.8, failed=False)
     selector.backup(nodes, nodes[1], 0.2, failed=False)
     assert [node.visits for node in nodes.values()] == [2, 2, 1]
     assert [node.value for node in nodes.values()] == pytest.approx([0.5, 0.5, 0.8])
+    assert [node.first_value for node in nodes.values()] == [0.8, 0.8, 0.8]
 
 
 def two_children(values: tuple[float, float], visits: tuple[int, int]) -> dict[int, Node]:
@@ -140,3 +139,56 @@ def test_independent_samples_follow_the_priors_whatever_the_values() -> None:
         counts[str(step.id) if isinstance(step, Node) else "new"] += 1
     for key, chance in (("1", 0.4), ("2", 0.4), ("new", 0.2)):
         assert abs(counts[key] - draws * chance) < 3 * math.sqrt(draws * chance * (1 - chance))
+
+
+def test_a_node_at_which_is_being_asked_is_not_entered() -> None:
+    nodes, rng = two_children((0.5, 0.1), (8, 1)), random.Random(0)
+    nodes[1].asking = True
+    for selector in (Puct(), Uct(), Thompson()):
+        assert selector.step(nodes, nodes[0], rng) is nodes[2]
+    growing = rewarded()
+    growing[2].asking = True
+    assert [node.id for node in Uniform.growing(growing)] == [0, 1]
+    for node in growing.values():
+        node.asking = True
+    for regrowing in (Root(), Dfs(), Uniform(), Doraemon()):
+        assert regrowing.start(growing, rng) is None
+
+
+def test_the_ablations_begin_at_the_root_at_the_deepest_node_or_anywhere() -> None:
+    nodes, rng = rewarded(), random.Random(1)
+    assert Root().start(nodes, rng) is nodes[0]
+    assert Dfs().start(nodes, rng) is nodes[2]
+    draws = 9_000
+    counts = {0: 0, 1: 0, 2: 0}
+    for _ in range(draws):
+        counts[Uniform().start(nodes, rng).id] += 1  # type: ignore[union-attr]
+    for count in counts.values():
+        assert abs(count - draws / 3) < 3 * math.sqrt(draws * 2 / 9)
+    nodes[0].exhausted = nodes[2].exhausted = True
+    assert Root().start(nodes, rng) is Dfs().start(nodes, rng) is nodes[1]
+
+
+def test_thompson_draws_from_the_posteriors_of_children_and_of_new_actions() -> None:
+    nodes, rng, selector = two_children((0.9, 0.2), (20, 20)), random.Random(2), Thompson()
+    nodes[0].waiting = [proposal(7, 0.1)]
+
+    def shares() -> dict[str, float]:
+        counts = {"new": 0, "1": 0, "2": 0}
+        for _ in range(4_000):
+            step = selector.step(nodes, nodes[0], rng)
+            counts["new" if isinstance(step, int) else str(step.id)] += 1  # type: ignore[union-attr]
+        return {key: count / 4_000 for key, count in counts.items()}
+
+    nodes[1].first_value = nodes[2].first_value = 0.1  # new actions did badly here: Beta(0.7, 2.3)
+    poor = shares()
+    assert poor["1"] > 0.95
+    assert poor["2"] < 0.01
+    nodes[1].first_value = nodes[2].first_value = 1.0  # or well: Beta(2.5, 0.5), mean 0.83
+    assert 0.35 < shares()["new"] < 0.7
+
+
+def test_thompson_with_nothing_known_is_indifferent() -> None:
+    nodes, rng = two_children((0.0, 0.0), (0, 0)), random.Random(3)
+    first = sum(Thompson().step(nodes, nodes[0], rng) is nodes[1] for _ in range(4_000))
+    assert abs(first - 2_000) < 3 * math.sqrt(1_000)
