@@ -122,10 +122,10 @@ class Library:
         return SegmentFolder(self._store, f"{VIDEOS}/{video_id}/segments", video_id)
 
     def has_segment(self, video_id: str, extractor: str, version: str, params: Mapping[str, Any]) -> bool:
-        """Whether an undamaged segment of exactly this run is there."""
+        """Whether an undamaged segment of exactly this run is there, and counts."""
         from memory.segments import segment_name
 
-        return self._segments(video_id).is_intact(segment_name(extractor, version, params))
+        return self._segments(video_id).counts(segment_name(extractor, version, params))
 
     def write_segment(
         self,

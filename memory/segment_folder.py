@@ -83,7 +83,7 @@ class SegmentFolder:
         parts = (part, part) if part is not None else None
         name = segment_name(extractor, version, params, parts)
         self._store.tidy(self.path, MANIFEST)
-        if not self.is_intact(name):
+        if not self._renewed(name):
             facts: dict[str, Any] = {"extractor": extractor, "version": version, "params": dict(params)}
             if parts is not None:
                 facts["parts"] = parts
@@ -96,6 +96,18 @@ class SegmentFolder:
         if self._store.exists(self._folder(name)) and not self.is_intact(name):
             self._store.remove(self._folder(name), MANIFEST)
         self._store.publish(self._folder(name), files, MANIFEST)
+
+    def _renewed(self, name: str) -> bool:
+        """Whether the segment is there; it then counts as published now, if another run was published since."""
+        if not self.is_intact(name):
+            return False
+        mine = self._published(name)
+        if any(supersedes(name, other) and self._published(other) > mine for other in self.names()):
+            try:
+                self._store.renew(f"{self._folder(name)}/{MANIFEST}")
+            except FileNotFoundError:  # deleted by that other process
+                return False
+        return True
 
     def _remove_superseded(self, name: str) -> None:
         """Delete what a segment supersedes, if it was published earlier: of writers that race, the last one's stays."""
@@ -111,6 +123,10 @@ class SegmentFolder:
             return self._store.modified_s(f"{self._folder(name)}/{MANIFEST}"), run, parts is None
         except FileNotFoundError:
             return 0.0, "", False
+
+    def counts(self, name: str) -> bool:
+        """Whether an undamaged segment of that name is there, and no other run was published since."""
+        return self.is_intact(name) and any(segment.name == name for segment in self.listing())
 
     def is_intact(self, name: str) -> bool:
         """Whether an undamaged segment of that name is there."""

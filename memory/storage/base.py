@@ -45,6 +45,10 @@ class Store(ABC):
         """Create or replace one file in one step."""
 
     @abstractmethod
+    def renew(self, path: str) -> None:
+        """Let a file count as written now."""
+
+    @abstractmethod
     def publish(self, folder: str, files: Mapping[str, bytes], seal: str) -> None:
         """Make a new folder of files visible. A reader that sees the file `seal` sees all of them.
 

@@ -67,6 +67,9 @@ class RemoteStore(Store):
         self._files.makedirs(self._path(path).rpartition("/")[0], exist_ok=True)
         self._files.pipe_file(self._path(path), content)
 
+    def renew(self, path: str) -> None:
+        self.write(path, self.read(path))
+
     def publish(self, folder: str, files: Mapping[str, bytes], seal: str) -> None:
         for name in sorted(files, key=lambda name: name == seal):
             self.write(f"{folder}/{name}", files[name])

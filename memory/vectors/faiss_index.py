@@ -18,6 +18,8 @@ RECALL = 0.97
 """Share of the ten nearest that a built index finds for queries like its vectors."""
 _TUNED_K = 10
 _TUNING_QUERIES = 256
+_BY_K = 0.25
+"""Power with which the effort grows with k."""
 _KMEANS_ROUNDS = 10
 _BLOCK_ROWS = 65_536
 _SPARE = 10
@@ -96,7 +98,7 @@ class FaissIndex:
             chosen, share = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little")), len(among) / num
         if self.plan.kind == "flat":
             return faiss.SearchParameters(sel=chosen)
-        effort = self.effort * math.sqrt(max(1.0, k / _TUNED_K))
+        effort = self.effort * max(1.0, k / _TUNED_K) ** _BY_K
         if self.plan.kind == "HNSW":
             # The filter is applied to what the walk has met; where it leads away from the query, twice as far.
             walk = max(effort, k + _SPARE) / share * (1 if among is None else 2)

@@ -97,6 +97,22 @@ def test_a_writer_does_not_delete_what_was_published_after_its_own(tmp_path: Pat
     assert only(read_snapshot(tmp_path), "shots").params == {"hz": 3}
 
 
+def test_a_run_that_is_written_again_counts_again(tmp_path: Path) -> None:
+    """As when a slower process has published an older run in between."""
+    first = write(tmp_path, hz=2)
+    kept = contents(first)
+    write(tmp_path, hz=3)
+    first.mkdir()
+    for name, content in kept.items():
+        (first / name).write_bytes(content)
+        os.utime(first / name, (1000, 1000))
+    assert only(read_snapshot(tmp_path), "shots").params == {"hz": 3}
+    assert not segments(tmp_path).counts(first.name)
+    write(tmp_path, hz=2)
+    assert segments(tmp_path).counts(first.name)
+    assert set(tmp_path.iterdir()) == {first}
+
+
 def test_an_extractor_that_found_nothing_has_a_segment(tmp_path: Path) -> None:
     write(tmp_path, [])
     snapshot = read_snapshot(tmp_path)

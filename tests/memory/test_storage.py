@@ -43,6 +43,8 @@ def test_what_is_not_there(store: Store) -> None:
         store.read("a/b")
     with pytest.raises(FileNotFoundError):
         store.modified_s("a/b")
+    with pytest.raises(FileNotFoundError):
+        store.renew("a/b")
     store.remove("a", "seal")
     store.remove_file("a/b")
 
@@ -55,6 +57,9 @@ def test_files_are_replaced_and_removed(store: Store) -> None:
     assert store.names("a") == ["b"]
     assert store.size_bytes("a") == 2
     assert store.modified_s("a/b/c.json") > 1e9
+    before = store.modified_s("a/b/c.json")
+    store.renew("a/b/c.json")
+    assert store.modified_s("a/b/c.json") > before
     store.remove_file("a/b/c.json")
     assert not store.exists("a/b/c.json")
 
