@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import random
 import re
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from planners.llm.accounting import Ledger
 from planners.llm.chat import Terms
@@ -18,6 +20,8 @@ from planners.llm.retry import Retries, Timeouts, pause
 log = logging.getLogger(__name__)
 
 OPENAI = "https://api.openai.com/v1"
+NO_KEY = "none"
+"""Sent to servers that want no key; the SDK insists on one."""
 LEAST_SECRET = 4
 """Keys of fewer characters are placeholders, e.g. "x"."""
 
@@ -39,16 +43,27 @@ class Endpoint:
 
     @property
     def place(self) -> str:
-        """The address without user and password."""
+        """The address without user and password, which transports write into their logs."""
         return re.sub(r"//[^/@]*@", "//", self.base_url)
 
+    @property
+    def authorization(self) -> str:
+        """The header: the key, or else user and password of the address."""
+        if self._login and not self.api_key:
+            return "Basic " + base64.b64encode(unquote(self._login).encode()).decode()
+        return f"Bearer {self.api_key or NO_KEY}"
+
     def mask(self, text: str) -> str:
-        """A text of the server or the transport without the key."""
-        secrets = [self.api_key, *re.findall(r"//([^/@]*)@", self.base_url)]
-        for secret in secrets:
+        """A text of the server or the transport without key and password."""
+        for secret in (self.api_key, *self._login.split(":")):
             if len(secret) >= LEAST_SECRET:
                 text = text.replace(secret, "***")
         return text
+
+    @property
+    def _login(self) -> str:
+        found = re.search(r"//([^/@]*)@", self.base_url)
+        return found.group(1) if found else ""
 
 
 class Attempts:

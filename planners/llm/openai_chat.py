@@ -18,16 +18,13 @@ from planners.llm import openai_wire
 from planners.llm.background import Background
 from planners.llm.chat import Chat, Terms
 from planners.llm.completion import Request, Restarted, TextDelta
-from planners.llm.endpoint import Attempts, Endpoint
+from planners.llm.endpoint import NO_KEY, Attempts, Endpoint
 from planners.llm.interpret import RawReply
 from planners.llm.openai_errors import Failure, failure_of
 from planners.llm.retry import POLL_S
 from planners.llm.text_protocol import instruct
 from planners.llm.tokens import CountTokens, estimate_tokens
 from tools.base import Cancelled
-
-NO_KEY = "none"
-"""Sent to servers that want no key; the SDK insists on one."""
 
 
 class OpenAIChat(Chat):
@@ -41,14 +38,13 @@ class OpenAIChat(Chat):
         self._endpoint, self._count = endpoint, count
         self._background = Background()
         self._refused = endpoint.refuses
-        key = endpoint.api_key or NO_KEY
         limits = endpoint.timeouts
         self._client = openai.AsyncOpenAI(
-            api_key=key,
-            base_url=endpoint.base_url,
+            api_key=endpoint.api_key or NO_KEY,
+            base_url=endpoint.place,
             timeout=openai.Timeout(limits.read_s, connect=limits.connect_s),
             max_retries=0,
-            default_headers={"Authorization": f"Bearer {key}"},
+            default_headers={"Authorization": endpoint.authorization},
         )
         # The SDK takes these from the environment when they are not given; here only settings count.
         self._client.organization = self._client.project = None
