@@ -6,7 +6,8 @@ in the run's `Run` object, which travels beside the state as LangGraph's runtime
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -20,6 +21,7 @@ from planners.aggregate import aggregate
 from planners.answer import Answer
 from planners.budget import Budget
 from planners.embedded.policy import EmbeddedPolicy
+from planners.embedded.videos import join_answers, split_question
 from planners.environment import ToolEnvironment
 from planners.search import SearchResult, TreeSearch
 from planners.state import Policy, Task
@@ -39,7 +41,6 @@ class AskState(TypedDict, total=False):
     options: list[str]
     paths: list[str]
     video_ids: list[str]
-    duration_s: float
     answer: dict[str, Any]
 
 
@@ -56,8 +57,15 @@ class Run:
     cancelled: Callable[[], bool]
     trace_id: str
     reports: list[IngestReport] = field(default_factory=list)
-    result: SearchResult | None = None
+    results: list[SearchResult] = field(default_factory=list)
+    """Of the searches, one a video."""
     answer: Answer | None = None
+
+    def titles(self, video_ids: Sequence[str]) -> dict[str, str]:
+        """Names of videos for a person; those that share one are told apart by their ids."""
+        titles = {video_id: self.library.video(video_id).title or video_id for video_id in video_ids}
+        shared = Counter(titles.values())
+        return {one: title if shared[title] == 1 else f"{title} ({one})" for one, title in titles.items()}
 
     def context(self, video_ids: list[str]) -> ToolContext:
         return ToolContext(
@@ -92,40 +100,52 @@ def ingest_missing(state: AskState, runtime: Runtime[Run]) -> AskState:
             ingest(Path(path), run.library, run.ingest_tools, progress=run.progress, cancelled=run.cancelled)
         )
     video_ids = list(dict.fromkeys(report.video_id for report in run.reports))
-    return {"video_ids": video_ids, "duration_s": float(run.library.video(video_ids[0]).media["duration_s"])}
+    return {"video_ids": video_ids}
 
 
 def search(state: AskState, runtime: Runtime[Run]) -> AskState:
-    """Try tool calls until an answer is decided or the budget is spent."""
-    run, settings = runtime.context, runtime.context.settings
-    task = Task(state["question"], tuple(state["video_ids"]), tuple(state["options"]), state["duration_s"])
+    """Try tool calls until an answer is decided or the budget is spent; for several videos, one after another."""
+    run = runtime.context
     run.progress("thinking", 0.0)
-    context = run.context(state["video_ids"])
-    policy: Policy = EmbeddedPolicy(run.ingest_tools.embedder)
+    question, options = state["question"], tuple(state["options"])
+    if len(state["video_ids"]) > 1:
+        across = split_question(question)
+        question, options = across.question, options if across.join == "each" else ()
+    for video_id in state["video_ids"]:
+        task = Task(question, (video_id,), options, float(run.library.video(video_id).media["duration_s"]))
+        run.results.append(_search(run, task, run.settings.max_seconds / len(state["video_ids"])))
+    return {}
+
+
+def _search(run: Run, task: Task, max_seconds: float) -> SearchResult:
+    settings, embedder = run.settings, run.ingest_tools.embedder
+    policy: Policy = EmbeddedPolicy(embedder)
     if settings.learn:
-        policy = experienced(policy, run.library.root, run.ingest_tools.embedder, task.question)
+        policy = experienced(policy, run.library.root, embedder, task.question)
     tree = TreeSearch(
         policy=policy,
-        environment=ToolEnvironment(run.registry, context),
+        environment=ToolEnvironment(run.registry, run.context(list(task.videos))),
         verifier=EvidenceVerifier(),
         budget=Budget(
-            max_rollouts=settings.max_rollouts,
-            max_tool_calls=settings.max_tool_calls,
-            max_seconds=settings.max_seconds,
+            max_rollouts=settings.max_rollouts, max_tool_calls=settings.max_tool_calls, max_seconds=max_seconds
         ),
         seed=settings.seed,
     )
-    run.result = tree.run(task)
-    return {}
+    return tree.run(task)
 
 
 def verify(state: AskState, runtime: Runtime[Run]) -> AskState:
     """Merge the drafts of all branches, weighted by their verdicts, into one answer; remember what was tried."""
     run = runtime.context
-    assert run.result is not None
-    run.answer = aggregate(run.result, trace_id=run.trace_id)
+    answers = [aggregate(result, trace_id=run.trace_id) for result in run.results]
+    run.answer = answers[0]
+    if len(answers) > 1:
+        titles = run.titles(state["video_ids"])
+        named = [(titles[video_id], one) for video_id, one in zip(state["video_ids"], answers, strict=True)]
+        run.answer = join_answers(split_question(state["question"]).join, named, state["options"])
     if run.settings.learn:
-        remember(run.library.root, run.ingest_tools.embedder, run.result)
+        for result in run.results:
+            remember(run.library.root, run.ingest_tools.embedder, result)
     return {}
 
 

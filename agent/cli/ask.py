@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,23 +47,26 @@ def ask_and_print(
         answer = agent.ask(videos, question, options, save=save)
     run = agent.last_run
     assert run is not None
-    assert run.result is not None
+    titles = run.titles([result.task.videos[0] for result in run.results])
     if trace:
         from planners.trace import render_tree
 
-        typer.echo(render_tree(run.result.trace), err=True)
+        for result in run.results:
+            if len(titles) > 1:
+                typer.echo(f"{titles[result.task.videos[0]]}: {result.task.question}", err=True)
+            typer.echo(render_tree(result.trace), err=True)
     for report in run.reports:
         if report.warning:
             typer.echo(f"videre: warning: {report.warning}", err=True)
     if as_json:
         typer.echo(json.dumps(answer.to_json(), ensure_ascii=False))
     else:
-        print_answer(answer)
+        print_answer(answer, titles if len(titles) > 1 else {})
     return CANNOT if answer.status == "cannot" else 0
 
 
-def print_answer(answer: Answer) -> None:
-    """For a person: the answer, how sure, and where to check it."""
+def print_answer(answer: Answer, titles: Mapping[str, str]) -> None:
+    """For a person: the answer, how sure, and where to check it; `titles` by video id, where they are of interest."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -73,8 +77,10 @@ def print_answer(answer: Answer) -> None:
     for item in answer.evidence[:5]:
         text = f" {item.text.text!r}" if item.text is not None else f" {item.note}" if item.note else ""
         box = " box " + ",".join(f"{side:.0f}" for side in item.box) if item.box is not None else ""
+        where = f"{escape(titles[item.video])} " if item.video in titles else ""
         console.print(
-            f"  [dim]{item.start_s:.2f}-{item.end_s:.2f} s{box}[/]{escape(text)} [dim]({item.tool}, {item.model})[/]"
+            f"  [dim]{where}{item.start_s:.2f}-{item.end_s:.2f} s{box}[/]{escape(text)} "
+            f"[dim]({item.tool}, {item.model})[/]"
         )
     for line in answer.missing:
         console.print(f"  [yellow]needs:[/] {escape(line)}")

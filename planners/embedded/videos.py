@@ -203,13 +203,14 @@ _JOINS: dict[Join, Callable[[Named, bool], Answer]] = {
 
 
 def _chosen(joined: Answer, told: Named, options: Sequence[str]) -> Answer:
-    """The option that the answers speak for, most of them by confidence."""
+    """The option that the answers speak for, most of them by confidence; or the one that the joined answer names."""
     votes: dict[str, float] = {}
     for _, answer in told:
         if answer.option is not None:
             votes[answer.option] = votes.get(answer.option, 0.0) + answer.confidence
     if not votes:
-        return joined
+        named = [option for option in options if re.search(rf"\b{re.escape(option)}\b", joined.answer, re.I)]
+        return replace(joined, option=named[0]) if len(named) == 1 else joined
     option = max(votes, key=lambda one: votes[one])
     share = votes[option] / sum(votes.values())
     confidence = max(answer.confidence for _, answer in told if answer.option == option) * share

@@ -48,7 +48,7 @@ def ask(library: Library, embedder: MiniLMEmbedder, settings: Settings | None = 
         cancelled=lambda: False,
         trace_id="test",
     )
-    state: AskState = {"question": QUESTION, "options": [], "video_ids": [VIDEO], "duration_s": 20.0}
+    state: AskState = {"question": QUESTION, "options": [], "video_ids": [VIDEO]}
     runtime = Runtime(context=run)
     search(state, runtime)
     verify(state, runtime)
@@ -57,8 +57,8 @@ def ask(library: Library, embedder: MiniLMEmbedder, settings: Settings | None = 
 
 def offers(run: Run) -> dict[str, float]:
     """Priors of the tools that the policy proposed first."""
-    assert run.result is not None
-    first = run.result.trace[0]
+    (result,) = run.results
+    first = result.trace[0]
     assert isinstance(first, Proposed)
     return {offer.what.partition("(")[0]: offer.prior for offer in first.offers}
 

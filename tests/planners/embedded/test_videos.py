@@ -103,3 +103,9 @@ def test_options_are_chosen_by_what_the_videos_say() -> None:
     chosen = join_answers("each", votes, ["red", "blue"])
     assert chosen.option == "red"
     assert 0.6 < chosen.confidence < 0.9
+
+
+def test_an_option_may_be_a_title_or_yes() -> None:
+    assert join_answers("which", [("kitchen", YES), ("train", NO)], ["train", "kitchen"]).option == "kitchen"
+    assert join_answers("any", [("a", YES), ("b", NO)], ["yes", "no"]).option == "yes"
+    assert join_answers("which", [("a", YES), ("b", YES)], ["a", "b"]).option is None
