@@ -55,7 +55,7 @@ def test_a_tool_gives_the_same_twice_and_writes_nothing_else(
     tool: Tool, watched_sample: ToolContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    library = watched_sample.library.root
+    library = Path(watched_sample.library.root)
     segments = list((library / "videos").glob("*/segments"))
     media = watched_sample.library.video(watched_sample.videos[0]).path.parent
     context = ToolContext(
