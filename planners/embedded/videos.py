@@ -156,7 +156,7 @@ def _join_extreme(better: Callable[[float, float], bool]) -> Callable[[Named, bo
             best = number if better(number, best) else best
         winners = [title for title, _, number in known if number == best]
         all_told = ", ".join(f"{title} {number:g}" for title, _, number in known)
-        text = f"{_listed(winners)} ({all_told})."
+        text = f"{_listed(winners)}: {all_told}."
         return _settled(_base_answer(told), text, None, [(title, one) for title, one, _ in known], doubtful=incomplete)
 
     return join
@@ -181,7 +181,7 @@ def _join_sum(told: Named, incomplete: bool) -> Answer:
     total = sum(number for number in numbers if number is not None)
     value = int(total) if total == int(total) else total
     parts = ", ".join(f"{title} {number:g}" for (title, _), number in zip(told, numbers, strict=True))
-    return _settled(_base_answer(told), f"{value:g} in all ({parts}).", value, told, doubtful=incomplete)
+    return _settled(_base_answer(told), f"{value:g} in all: {parts}.", value, told, doubtful=incomplete)
 
 
 def _join_each(told: Named, incomplete: bool) -> Answer:
@@ -209,7 +209,8 @@ def _chosen(joined: Answer, told: Named, options: Sequence[str]) -> Answer:
         if answer.option is not None:
             votes[answer.option] = votes.get(answer.option, 0.0) + answer.confidence
     if not votes:
-        named = [option for option in options if re.search(rf"\b{re.escape(option)}\b", joined.answer, re.I)]
+        said = joined.answer.partition(": ")[0]  # what follows are the parts
+        named = [option for option in options if re.search(rf"\b{re.escape(option)}\b", said, re.I)]
         return replace(joined, option=named[0]) if len(named) == 1 else joined
     option = max(votes, key=lambda one: votes[one])
     share = votes[option] / sum(votes.values())

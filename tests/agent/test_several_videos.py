@@ -66,7 +66,7 @@ def ask(library: Library, embedder: MiniLMEmbedder, question: str, *options: str
 def test_which_video(library: Library, embedder: MiniLMEmbedder) -> None:
     most = ask(library, embedder, "Which video has the most shots?")
     assert most.status == "answered"
-    assert most.answer == f"party ({'b' * 16}) (holiday 2, party ({'b' * 16}) 5, party ({'c' * 16}) 1)."
+    assert most.answer == f"party ({'b' * 16}): holiday 2, party ({'b' * 16}) 5, party ({'c' * 16}) 1."
     assert {item.video for item in most.evidence} == set(NUM_SHOTS)
     assert ask(library, embedder, "Which video has the fewest shots?", "holiday", "c" * 16).option == "c" * 16
 

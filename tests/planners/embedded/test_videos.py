@@ -74,13 +74,13 @@ def test_a_video_that_cannot_tell_makes_a_no_uncertain_but_not_a_yes() -> None:
 
 def test_the_most_and_the_least() -> None:
     counted = [("a", answer(3)), ("b", answer(7)), ("c", answer(7)), ("d", answer(2.5))]
-    assert join_answers("most", counted).answer == "b and c (a 3, b 7, c 7, d 2.5)."
-    assert join_answers("least", counted).answer == "d (a 3, b 7, c 7, d 2.5)."
+    assert join_answers("most", counted).answer == "b and c: a 3, b 7, c 7, d 2.5."
+    assert join_answers("least", counted).answer == "d: a 3, b 7, c 7, d 2.5."
 
 
 def test_sums_and_quantifiers() -> None:
     total = join_answers("sum", [("a", answer(3)), ("b", answer(4))])
-    assert (total.answer, total.value, total.cost) == ("7 in all (a 3, b 4).", 7, {"seconds": 2.0})
+    assert (total.answer, total.value, total.cost) == ("7 in all: a 3, b 4.", 7, {"seconds": 2.0})
     assert join_answers("any", [("a", NO), ("b", YES)]).value is True
     assert join_answers("all", [("a", NO), ("b", YES)]).answer == "No, not a."
     assert join_answers("all", [("a", YES), ("b", YES)]).value is True
