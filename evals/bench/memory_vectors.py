@@ -1,12 +1,12 @@
 """Benchmark of vector search: recall and speed of `VectorIndex` beside calls of FAISS itself with the same index.
 
-The vectors are made: sentences of a language model are not at hand by the million. Real ones are clustered at every
+The vectors are made up, for real ones are not at hand by the million. Real ones are clustered at every
 scale, so each of these is the leaf of a random tree (eight branches a node, about eight vectors a leaf) plus noise of
 its own strength, with a spectrum that falls with the power 0.4 of the rank. That was fitted to all-MiniLM-L6-v2
 vectors of 8,000 docstrings at equal number: median cosine to the first and the tenth neighbour 0.53 and 0.42 (real:
 0.62 and 0.44), intrinsic dimension 24 (20), recall of 300 lists with 4, 18, 37 probed 0.82, 0.96, 0.98 (0.68, 0.87,
-0.94). Recall on real vectors is therefore tuned by the index itself when it is built. Queries are drawn alike, and are
-not among the stored.
+0.94). Queries are drawn alike and are not among the stored. On those real vectors, 600 of which were held out as
+queries, an index that tuned itself to 0.97 had recall@10 0.971 (inverted lists) and 0.976 (graph).
 """
 
 from __future__ import annotations

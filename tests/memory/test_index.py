@@ -150,6 +150,19 @@ def test_more_effort_finds_no_less(
     assert found[0] < found[-1]
 
 
+@pytest.mark.parametrize("name", ["FAISS HNSW", "FAISS IVF", "FAISS IVF-PQ"])
+def test_rows_that_the_index_does_not_reach_are_scored_exactly(
+    data: tuple[np.ndarray, np.ndarray], built: dict[str, VectorIndex], name: str
+) -> None:
+    vectors, queries = data
+    index = built[name].built()
+    furthest = np.argsort(vectors @ queries[0])[:12]
+    tuned, index.effort = index.effort, 1
+    rows, _ = index.search(vectors, queries[:1], 12, np.sort(furthest))
+    index.effort = tuned
+    assert rows[0].tolist() == furthest[::-1].tolist()
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_one_query_is_answered_like_many(
     data: tuple[np.ndarray, np.ndarray], built: dict[str, VectorIndex], name: str
