@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent.ingest import IngestTools, Progress
 from agent.live_publish import Publisher
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from memory.streams import StreamMemory
     from tools.extractor import Row
     from tools.media.probe import MediaInfo
+    from tools.media.sound import AudioChunk
 
 WINDOW_S = 5.0
 FRAME_MEMORY, FRAME_MEMORY_VERSION = "stream_memory", "1"
@@ -74,14 +75,17 @@ def follow(
     What was seen is published in all these cases. Raises MediaError when there is no such source or it is no video.
     """
     options = options or LiveOptions()
-    watch: _Watch | None = None
+    watch: Watch | None = None
     with LiveReader(source, idle_s=options.idle_s, told=options.told, cancelled=cancelled) as reader:
         try:
             for event in reader.events():
-                if watch is None and reader.info is not None:
-                    watch = _Watch(reader.info, library, tools, options)
-                if watch is not None:
-                    watch.take(event, progress)
+                if watch is None:
+                    assert reader.info is not None
+                    watch = Watch(reader.info, library, tools, options)
+                if isinstance(event, Frame):
+                    watch.see(event, reader.losses, progress)
+                else:
+                    watch.hear(event)
         except KeyboardInterrupt:
             if watch is None:
                 raise
@@ -94,7 +98,7 @@ def follow(
     return watch.end()
 
 
-class _Watch:
+class Watch:
     """One stream, from its first picture on."""
 
     def __init__(self, info: MediaInfo, library: Library, tools: IngestTools, options: LiveOptions) -> None:
@@ -111,19 +115,21 @@ class _Watch:
         self._pictures = PictureWindows(looking, options.window_s)
         listening = [channel for channel in self._channels if not channel.wants_pictures and info.has_audio]
         self._sound = SoundWindows(listening, options.window_s)
-        self._due = 0
+        self._due = self._losses = 0
         options.started(self.report.video_id)
 
-    def take(self, event: Any, progress: Progress) -> None:
-        """A frame or a chunk of sound."""
-        if not isinstance(event, Frame):
-            self._sound.hear(event)
-            return
-        self._remember(event)
-        if self._pictures.see(event):
+    def hear(self, chunk: AudioChunk) -> None:
+        """Take in a chunk of sound."""
+        self._sound.hear(chunk)
+
+    def see(self, frame: Frame, losses: int = 0, progress: Progress = lambda _text, _share: None) -> None:
+        """Take in a frame; `losses` counts how often the source was lost until now."""
+        self._remember(frame)
+        lost, self._losses = losses > self._losses, losses
+        if self._pictures.see(frame, lost=lost):
             self._publish_frames(live=True)
-            progress(f"watched {event.t_s:.0f} s", 1.0)
-        self.report.duration_s, self.report.num_frames = event.t_s, event.index + 1
+            progress(f"watched {frame.t_s:.0f} s", 1.0)
+        self.report.duration_s, self.report.num_frames = frame.t_s, frame.index + 1
 
     def end(self) -> LiveReport:
         """Publish what is left, and join the parts."""

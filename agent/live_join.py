@@ -67,7 +67,7 @@ class Joiner:
         return {table: list(found) for table, found in rows.items() if found}
 
     def close(self) -> Tables:
-        """The end: what was open is final."""
+        """The end, or a loss of the source: what was open is final, and nothing is carried on."""
         rows = self.open()
         self._shot, self._events, self._things = None, [], []
         return rows
@@ -76,12 +76,10 @@ class Joiner:
         """Cuts are the starts of shots but the first. Windows overlap: a cut may be told twice."""
         closed: list[Row] = []
         for number, row in enumerate(rows):
-            # A shot does not go on through a time in which nothing came.
-            cut = number > 0 or (self._shot is not None and row["start_s"] > self._shot["end_s"] + 2 * SLACK_S)
-            new = self._shot is None or (cut and row["start_s"] > self._shot["start_s"] + SAME_CUT_S)
+            new = self._shot is None or (number > 0 and row["start_s"] > self._shot["start_s"] + SAME_CUT_S)
             if new:
                 if self._shot is not None:
-                    closed.append(self._shot | {"end_s": row["start_s"] if number else self._shot["end_s"]})
+                    closed.append(self._shot | {"end_s": row["start_s"]})
                 self._shot = row | {"shot_id": self._num_shots}
                 self._num_shots += 1
             elif self._shot is not None and row["end_s"] > self._shot["end_s"]:

@@ -62,9 +62,15 @@ class Channel:
     def hear(self, chunk: AudioChunk) -> None:
         self._feed.hear(chunk)
 
-    def turn(self, border_s: float, next_s: float) -> None:
-        """End the window at border_s, publish what it found, and begin the next one at next_s."""
-        self._publish(border_s)
+    def turn(self, border_s: float, next_s: float, *, lost: bool = False) -> None:
+        """End the window at border_s, publish what it found, and begin the next one at next_s.
+
+        When the source was `lost` between the two, nothing is carried on.
+        """
+        self._publish(border_s, last=lost)
+        if lost and self._next is not None:
+            self._next.close(abandon=True)
+            self._next = None
         self._feed, self._next, self._start_s = self._next or self._begin(), None, next_s
 
     def end(self, end_s: float) -> None:
@@ -93,16 +99,18 @@ class PictureWindows:
     def __init__(self, channels: Sequence[Channel], window_s: float) -> None:
         self._channels, self._window_s = channels, window_s
         self._border_s = window_s
+        self._last_s = 0.0
 
-    def see(self, frame: Frame) -> bool:
-        """Take in a frame; True when it began a new window."""
-        turned = frame.t_s >= self._border_s
+    def see(self, frame: Frame, *, lost: bool) -> bool:
+        """Take in a frame, before which the source was `lost` or not; True when it began a new window."""
+        turned = lost or frame.t_s >= self._border_s
         if turned:
             for channel in self._channels:
-                channel.turn(self._border_s, frame.t_s)
+                channel.turn(self._last_s if lost else self._border_s, frame.t_s, lost=lost)
             self._border_s = (math.floor(frame.t_s / self._window_s) + 1) * self._window_s
         for channel in self._channels:
             channel.see(frame, self._border_s)
+        self._last_s = frame.t_s
         return turned
 
     def end(self, end_s: float) -> None:

@@ -137,9 +137,13 @@ def test_a_cut_near_the_border_that_two_windows_tell_counts_once() -> None:
     assert spans(final["shot"]) == [(0.0, 4.6), (4.6, 9.0)]
 
 
-def test_a_shot_does_not_go_on_through_a_loss_of_the_source() -> None:
-    final = run([{"shot": [shot(0.0, 3.0)]}, {"shot": [shot(7.5, 9.0)]}])
-    assert spans(final["shot"]) == [(0.0, 3.0), (7.5, 9.0)]
+def test_after_a_loss_nothing_is_carried_on() -> None:
+    joiner = Joiner("x")
+    joiner.add({"event": [event(1.0, 5.0)], "shot": [shot(0.0, 5.0)]}, 0.0, 5.0)
+    assert set(joiner.close()) == {"event", "shot"}
+    joiner.add({"event": [event(5.0, 10.0)], "shot": [shot(5.0, 10.0)]}, 5.0, 10.0)
+    assert spans(joiner.open()["event"]) == spans(joiner.open()["shot"]) == [(5.0, 10.0)]
+    assert joiner.open()["shot"][0]["shot_id"] == 1
 
 
 @settings(deadline=None)

@@ -58,6 +58,8 @@ class LiveReader:
         self._idle_s, self._told, self._cancelled = idle_s, told, cancelled
         self.info: MediaInfo | None = None
         """What the stream is; known from the first picture on. `duration_s` is 0: it has no end yet."""
+        self.losses = 0
+        """How often the source was lost, or its clock jumped, between two pictures."""
         self._tail = None if _is_camera(self.path) else Tail(self.path, idle_s, cancelled)
         self._sound = LiveSound()
         self._count = 0
@@ -169,6 +171,7 @@ class LiveReader:
         if self._count:
             self._last_s += max(time.monotonic() - self._last_seen, 1e-3)
             self._sound.jump()
+            self.losses += 1
         self._zero_s = stamp_s - self._last_s
 
     def _facts(
