@@ -151,7 +151,8 @@ def test_after_a_loss_nothing_is_carried_on() -> None:
 def test_ids_are_unique_and_no_time_is_lost(seed: int) -> None:
     """Texts with gaps, cut up at the borders as extractors see them: each comes back whole, under one id."""
     chance = random.Random(seed)
-    truth, t_s = [], 0.0
+    truth: list[tuple[float, float, str]] = []
+    t_s = 0.0
     while t_s < 30.0:
         length_s = chance.uniform(1.3, 12.0)
         truth.append((t_s, t_s + length_s, f"{chance.choice(['alpha', 'omega', 'kappa'])} {len(truth) * 7919}"))
