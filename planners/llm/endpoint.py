@@ -31,7 +31,7 @@ class Endpoint:
     """A model behind an OpenAI-compatible server; everything is passed in, no environment is read."""
 
     model: str
-    base_url: str = OPENAI
+    base_url: str = field(default=OPENAI, repr=False)
     api_key: str = field(default="", repr=False)
     """Empty for servers that want none."""
     timeouts: Timeouts = field(default_factory=Timeouts)

@@ -36,7 +36,7 @@ class Retries:
     most_s: float = 30.0
 
     def wait_s(self, failures: int, asked_s: float | None, rng: random.Random) -> float:
-        """Seconds to wait after so many failures (from 1). A server that asks for a wait gets it and up to 10 % more."""
+        """Seconds to wait after so many failures (from 1); who asks for a wait gets it and up to 10 % on top."""
         if asked_s is not None:
             return asked_s * (1.0 + 0.1 * rng.random())
         return min(self.most_s, self.first_s * 2.0 ** (failures - 1)) * (0.5 + 0.5 * rng.random())

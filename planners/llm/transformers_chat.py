@@ -5,6 +5,7 @@ The decoding loop is our own, so that every token is a place to stream, to stop 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -150,7 +151,7 @@ class TransformersChat(Chat):
 
         key, number = self._askings.next(request)
         device = self._model.device
-        rng = torch.Generator(device).manual_seed(int(key[:15], 16) ^ self._seed ^ number << 32)
+        rng = torch.Generator(device).manual_seed(random.Random(f"{self._seed}:{key}:{number}").getrandbits(32))
         inputs = torch.tensor([list(prompt)] * len(rows), device=device)  # [n, P]
         cache = None
         for _ in range(request.max_tokens):

@@ -1,4 +1,4 @@
-"""Everything that can go wrong on the line and in the answer: it is survived or said, within the limits, without the key.
+"""All that can go wrong on the line and in the answer: it is survived or said, within the limits, without the key.
 
 Time is made up where the client waits; nothing sleeps longer than 0.3 s.
 """
@@ -201,7 +201,7 @@ def test_what_does_not_pass_is_said_in_one_line(
 
 def test_nobody_listens_there(connect: Connect) -> None:
     llm = connect("http://127.0.0.1:9/v1")
-    with pytest.raises(Unreachable, match="http://127.0.0.1:9/v1 gave no answer.*base URL"):
+    with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:9/v1 gave no answer.*base URL"):
         llm.complete([user("?")])
     assert llm.stats.transport_failures == 4
 
