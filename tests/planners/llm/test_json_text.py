@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planners.llm.json_text import NotJson, parse_json
@@ -27,6 +27,7 @@ def test_json_is_read_as_json(value: Any, indent: int | None, ascii_only: bool) 
     assert parse_json(f" {text}\n") == (value, ())
 
 
+@settings(max_examples=50)
 @given(OBJECTS, st.sampled_from(["Sure! Here it is:\n", "", "The answer: "]), st.sampled_from(["", "\nAnything else?"]))
 def test_words_and_fences_around_are_taken_off(value: dict[str, Any], before: str, after: str) -> None:
     fenced = f"{before}```json\n{json.dumps(value)}\n```{after}"
@@ -35,6 +36,7 @@ def test_words_and_fences_around_are_taken_off(value: dict[str, Any], before: st
         assert parse_json(f"{before}{json.dumps(value)}{after}", {"type": "object"})[0] == value
 
 
+@settings(max_examples=50)
 @given(OBJECTS, st.data())
 def test_a_cut_keeps_whole_values_and_invents_none(value: dict[str, Any], data: st.DataObject) -> None:
     text = json.dumps(value)

@@ -27,7 +27,7 @@ from planners.llm import (
     Usage,
     user,
 )
-from tests.fixtures.openai_server import OpenAIServer, Refusal, Reply
+from tests.fixtures.openai_server import Behaviour, OpenAIServer, Refusal, Reply
 
 FIND = ToolSpec(
     "find_text",
@@ -36,11 +36,6 @@ FIND = ToolSpec(
 )
 YES_NO = {"type": "object", "properties": {"yes": {"type": "boolean"}}, "required": ["yes"]}
 CALL = ("find_text", '{"query": "exit"}')
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture
@@ -161,7 +156,8 @@ def test_a_stream_comes_in_pieces_with_usage(opened: list[OpenAIChat]) -> None:
 
 @pytest.mark.parametrize("ignores_n", [False, True])
 def test_n_answers_also_from_a_server_that_gives_one_at_a_time(opened: list[OpenAIChat], ignores_n: bool) -> None:
-    with OpenAIServer([Reply("a", ignores_n=ignores_n)] * 3) as server:
+    replies = [Reply("a", ignores_n=ignores_n)] * 3
+    with OpenAIServer(replies) as server:
         llm = client(server, opened)
         done = llm.complete([user("?")], n=3, temperature=1.0)
     assert len(done.choices) == 3
@@ -231,7 +227,7 @@ def test_a_bad_request_that_names_nothing_is_tried_without_format_and_tools(open
 
 
 def test_a_refusal_for_another_reason_leaves_no_memory(opened: list[OpenAIChat]) -> None:
-    script = [Refusal(400, "Bad Request"), Refusal(400, "Bad Request"), Reply('{"yes": true}')]
+    script: list[Behaviour] = [Refusal(400, "Bad Request"), Refusal(400, "Bad Request"), Reply('{"yes": true}')]
     with OpenAIServer(script) as server:
         llm = client(server, opened)
         with pytest.raises(Exception, match="refuses the request"):

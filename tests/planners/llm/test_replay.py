@@ -27,11 +27,12 @@ from planners.llm import (
 from planners.llm.completion import TokenLogprob
 from planners.llm.errors import NotRecorded, Unreachable
 from planners.llm.interpret import RawCall, RawChoice
+from planners.llm.messages import Message
 from planners.llm.request_key import request_key
 
 FIND = ToolSpec("find_text", "Find words.", {"type": "object"})
 YES_NO = {"type": "object", "properties": {"yes": {"type": "boolean"}}, "required": ["yes"]}
-ASK = [SystemMessage("S"), user("Where out?", Data("EXIT", "ocr"), Image(b"\xff\xd8picture"))]
+ASK: list[Message] = [SystemMessage("S"), user("Where out?", Data("EXIT", "ocr"), Image(b"\xff\xd8picture"))]
 
 
 def model() -> ScriptedLLM:
