@@ -112,19 +112,22 @@ def search(state: AskState, runtime: Runtime[Run]) -> AskState:
         across = split_question(question)
         question, options = across.question, options if across.join == "each" else ()
     for video_id in state["video_ids"]:
+        context = run.context([video_id])
+        # A live stream grows: the question is put to what is there now. Its length, read afterwards, is no shorter.
+        context.memory(video_id)
         task = Task(question, (video_id,), options, float(run.library.video(video_id).media["duration_s"]))
-        run.results.append(_search(run, task, run.settings.max_seconds / len(state["video_ids"])))
+        run.results.append(_search(run, context, task, run.settings.max_seconds / len(state["video_ids"])))
     return {}
 
 
-def _search(run: Run, task: Task, max_seconds: float) -> SearchResult:
+def _search(run: Run, context: ToolContext, task: Task, max_seconds: float) -> SearchResult:
     settings, embedder = run.settings, run.ingest_tools.embedder
     policy: Policy = EmbeddedPolicy(embedder)
     if settings.learn:
         policy = experienced(policy, run.library.root, embedder, task.question)
     tree = TreeSearch(
         policy=policy,
-        environment=ToolEnvironment(run.registry, run.context(list(task.videos))),
+        environment=ToolEnvironment(run.registry, context),
         verifier=EvidenceVerifier(),
         budget=Budget(
             max_rollouts=settings.max_rollouts, max_tool_calls=settings.max_tool_calls, max_seconds=max_seconds

@@ -125,11 +125,11 @@ class Watch:
     def see(self, frame: Frame, losses: int = 0, progress: Progress = lambda _text, _share: None) -> None:
         """Take in a frame; `losses` counts how often the source was lost until now."""
         self._remember(frame)
+        self.report.duration_s, self.report.num_frames = frame.t_s, frame.index + 1
         lost, self._losses = losses > self._losses, losses
         if self._pictures.see(frame, lost=lost):
             self._publish_frames(live=True)
             progress(f"watched {frame.t_s:.0f} s", 1.0)
-        self.report.duration_s, self.report.num_frames = frame.t_s, frame.index + 1
 
     def end(self) -> LiveReport:
         """Publish what is left, and join the parts."""
@@ -154,8 +154,9 @@ class Watch:
     def _publish_frames(self, *, live: bool) -> None:
         """The frames in the bounded memories, to be searched, and the length of the stream."""
         rows = frame_rows(self._memory, f"frame:{self._options.features.name}")
+        self._publisher.reach(self.report.duration_s)
         self._publisher.replace(FRAME_MEMORY, FRAME_MEMORY_VERSION, {"embedding": rows}, self.report.duration_s)
-        self._publisher.note({"duration_s": self.report.duration_s, "num_frames": self.report.num_frames, "live": live})
+        self._publisher.note({"num_frames": self.report.num_frames, "live": live})
 
 
 def frame_rows(memory: StreamMemory, space: str) -> list[Row]:

@@ -59,10 +59,17 @@ class Publisher:
             facts = embed_rows(rows.get("event", []), rows.get("entity", []), self._embedder)
             self.replace(f"{extractor}.{OPEN}", version, rows | ({} if not facts["embedding"] else facts), until_s)
 
+    def reach(self, end_s: float) -> None:
+        """Say that the stream is so long. Comes before its rows: no reader finds rows beyond the end."""
+        with self._lock:
+            if end_s > self.record.media["duration_s"]:
+                self.note({"duration_s": end_s})
+
     def note(self, media: Mapping[str, Any]) -> None:
-        """Bring the record of the stream up to date: its length, whether it still runs."""
+        """Bring facts in the record of the stream up to date."""
         from memory import VideoRecord
 
-        old = self.record
-        self.record = VideoRecord(old.video_id, old.sha256, old.path, {**old.media, **media}, old.title)
-        self.library.add_video(self.record)
+        with self._lock:
+            old = self.record
+            self.record = VideoRecord(old.video_id, old.sha256, old.path, {**old.media, **media}, old.title)
+            self.library.add_video(self.record)

@@ -88,6 +88,7 @@ class Channel:
         if last:
             for table, rows in self._joiner.close().items():
                 final[table] = [*final.get(table, []), *rows]
+        self._publisher.reach(border_s)
         # In this order a reader may see a row twice for a moment, but never misses one.
         self._publisher.final(self.name, self._version, self._params, final)
         self._publisher.still_open(self.name, self._version, self._joiner.open(), border_s)
