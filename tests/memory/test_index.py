@@ -206,6 +206,7 @@ def test_an_index_that_outgrows_its_kind_changes_it() -> None:
     index.add(vectors[300:])
     assert index.backend == "FAISS HNSW"
     assert [index.search(vector, 1)[0][0] for vector in vectors] == list(range(400))
+    assert index.built().plan.kind == "HNSW"
 
 
 def test_without_faiss_the_search_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:

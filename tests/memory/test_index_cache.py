@@ -55,7 +55,10 @@ def test_a_file_that_is_lost_or_damaged_is_written_again(
 
 
 @pytest.mark.parametrize("position", [0, 150, 299])
-def test_a_file_of_other_vectors_is_written_again(tmp_path: Path, position: int) -> None:
+def test_a_file_of_other_vectors_is_written_again(
+    tmp_path: Path, position: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_HASH_BLOCK_BYTES", 1000)  # so that these vectors have several blocks
     path, vectors = tmp_path / "toy.faiss", unit_vectors(300)
     other = vectors.copy()
     other[position] = -other[position]
