@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from planners.llm.accounting import Charge, Ledger, Meter, PriceTable, Stats, Unlimited
@@ -72,7 +73,7 @@ class Chat(ABC):
         """One answered request; any number of choices between 1 and n. Raises LLMError, Cancelled."""
 
     @abstractmethod
-    def _send_stream(self, request: Request) -> Iterator[TextDelta | Restarted | RawReply]:
+    def _send_stream(self, request: Request) -> Generator[TextDelta | Restarted | RawReply, None, None]:
         """The same in pieces, the RawReply (of one choice) last."""
 
     def count_tokens(self, text: str) -> int:
@@ -166,17 +167,18 @@ class Chat(ABC):
         shown, text = _Shown(hide_calls=bool(request.tools)), ""
         reply: RawReply | None = None
         try:
-            for event in self._send_stream(request):
-                if isinstance(event, RawReply):
-                    reply = event
-                elif isinstance(event, Restarted):
-                    used = _plus(used, self._lose(prompt, text, spent))
-                    shown, text = _Shown(hide_calls=bool(request.tools)), ""
-                    yield event
-                else:
-                    text += event.text
-                    if piece := shown.next(event.text):
-                        yield TextDelta(piece)
+            with closing(self._send_stream(request)) as events:
+                for event in events:
+                    if isinstance(event, RawReply):
+                        reply = event
+                    elif isinstance(event, Restarted):
+                        used = _plus(used, self._lose(prompt, text, spent))
+                        shown, text = _Shown(hide_calls=bool(request.tools)), ""
+                        yield event
+                    else:
+                        text += event.text
+                        if piece := shown.next(event.text):
+                            yield TextDelta(piece)
             assert reply is not None
             if piece := shown.rest():
                 yield TextDelta(piece)

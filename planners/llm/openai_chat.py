@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import AsyncIterator, Collection, Generator, Iterator
+from collections.abc import AsyncIterator, Collection, Generator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from types import TracebackType
@@ -78,7 +78,7 @@ class OpenAIChat(Chat):
                 return self._learned(outcome, attempts)
             attempts.after(outcome, body)
 
-    def _send_stream(self, request: Request) -> Iterator[TextDelta | Restarted | RawReply]:
+    def _send_stream(self, request: Request) -> Generator[TextDelta | Restarted | RawReply, None, None]:
         attempts = Attempts(self._endpoint, self._terms, self._ledger, self._refused)
         while True:
             body = self._body(request, attempts.refused) | {"stream": True}
@@ -130,6 +130,8 @@ class OpenAIChat(Chat):
                     piece = pieces.get(timeout=POLL_S)
                 except queue.Empty:
                     self._check(attempts)
+                    if future.done():
+                        future.result()  # raises what nobody expected
                     continue
                 if not isinstance(piece, str):
                     return piece, began
@@ -159,9 +161,10 @@ class OpenAIChat(Chat):
         try:
             chunks: AsyncIterator[Any] = await self._client.chat.completions.create(**body)
             async for chunk in chunks:
-                found = chunk.to_dict(warnings=False)
+                found = chunk.to_dict(warnings=False) if isinstance(chunk, openai.BaseModel) else {}
                 usage = openai_wire.usage(found.get("usage")) or usage
-                for one in found.get("choices") or ():
+                choices = found.get("choices")
+                for one in choices[:1] if isinstance(choices, list) else ():
                     if text := whole.add(one):
                         pieces.put(text)
         except (openai.OpenAIError, ValueError) as error:

@@ -54,7 +54,7 @@ class Failure:
 
         A bad request that names no part puts first the response format and then the tools under suspicion.
         """
-        if self.kind != "request" and self.status not in REFUSALS:
+        if self.kind not in ("request", "unreachable") or self.status not in REFUSALS:
             return ""
         text = f"{self.said} {self.what}".casefold()
         for feature, pattern in FEATURES.items():

@@ -94,8 +94,9 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def choice(found: Mapping[str, Any]) -> RawChoice:
+def choice(found: Any) -> RawChoice:
     """A choice of a chat completion, as its dict; whatever is of a wrong type counts as absent."""
+    found = _dict(found)
     message = _dict(found.get("message"))
     text = message.get("content") or message.get("refusal") or ""
     return RawChoice(
@@ -139,8 +140,9 @@ class StreamedChoice:
         self._logprobs: list[Any] = []
         self.finish = ""
 
-    def add(self, found: Mapping[str, Any]) -> str:
+    def add(self, found: Any) -> str:
         """Take a chunk's choice, as its dict; gives the text that came with it."""
+        found = _dict(found)
         delta = _dict(found.get("delta"))
         for number, call in enumerate(_list(delta.get("tool_calls"))):
             self._add_call(_dict(call), number)

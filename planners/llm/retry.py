@@ -23,7 +23,7 @@ class Timeouts:
     read_s: float = 120.0
     """Longest silence of the server; a model that is not streamed is silent until its answer is complete."""
     total_s: float = 300.0
-    """A whole call, all attempts and waits included."""
+    """One asking, all its attempts and waits included; a second asking has its own time."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from planners.llm.chat import Chat, Terms
 from planners.llm.completion import Request, Restarted, TextDelta
@@ -31,7 +31,7 @@ class ScriptedLLM(Chat):
         choice = RawChoice(said) if isinstance(said, str) else said
         return RawReply((choice,), text_tools=not choice.calls)
 
-    def _send_stream(self, request: Request) -> Iterator[TextDelta | Restarted | RawReply]:
+    def _send_stream(self, request: Request) -> Generator[TextDelta | Restarted | RawReply, None, None]:
         reply = self._send(request)
         for piece in reply.choices[0].text.splitlines(keepends=True):
             yield TextDelta(piece)

@@ -6,7 +6,7 @@ The decoding loop is our own, so that every token is a place to stream, to stop 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class TransformersChat(Chat):
             pass
         return self._reply(rows, len(prompt))
 
-    def _send_stream(self, request: Request) -> Iterator[TextDelta | Restarted | RawReply]:
+    def _send_stream(self, request: Request) -> Generator[TextDelta | Restarted | RawReply, None, None]:
         prompt, row = self._prompt(request), _Row()
         shown = 0
         for _ in self._decode(prompt, [row], request):

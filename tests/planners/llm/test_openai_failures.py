@@ -114,6 +114,8 @@ SURVIVED: list[Behaviour] = [
     Raw('{"error": {"message": "upstream gave up"}}'),
     Raw("[]"),
     Raw("null"),
+    Raw('{"choices": [], "usage": 7}'),
+    Raw('{"choices": "none"}'),
     Reply("half of an answer", cut_after=40),
     Reply("half of an answer", cut_after=40, reset_at_cut=True),
 ]
@@ -138,6 +140,7 @@ STREAMS: list[Behaviour] = [
     Raw("", "text/event-stream"),
     Raw('data: {"error": {"message": "the GPU is gone"}}\n\n', "text/event-stream"),
     Raw("data: [DONE]\n\n", "text/event-stream"),
+    Raw('data: [1]\n\ndata: 7\n\ndata: {"choices": 3}\n\ndata: {"choices": [null]}\n\n', "text/event-stream"),
     Reply("half of an answer", cut_after=3),
     Reply("half of an answer", cut_after=3, reset_at_cut=True),
     Reply(calls=[("find_text", '{"query": "exit"}')], cut_after=4),
