@@ -13,10 +13,25 @@ from planners.llm.interpret import RawCall, RawChoice
 from planners.llm.openai_errors import Failure, Kind
 
 KEYS = st.sampled_from(
-    (
-        "message delta content tool_calls function name arguments index id finish_reason logprobs token logprob text "
-        "prompt_tokens completion_tokens refusal"
-    ).split()
+    [
+        "message",
+        "delta",
+        "content",
+        "tool_calls",
+        "function",
+        "name",
+        "arguments",
+        "index",
+        "id",
+        "finish_reason",
+        "logprobs",
+        "token",
+        "logprob",
+        "text",
+        "prompt_tokens",
+        "completion_tokens",
+        "refusal",
+    ]
 )
 RUBBLE = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3) | st.sampled_from(["stop", "length"]),
