@@ -107,11 +107,7 @@ class Chat(ABC):
                     raw, reason = one, str(error)
         if not choices and raw is not None:
             self._ledger.parsed(reasks=1)
-            reply = self._charged(reasked(request, raw, reason), spent)
-            try:
-                choices.append(self._interpret(reply.choices[0], request, reply))
-            except Unusable as error:
-                raise BadOutput(str(error), reply.choices[0].text) from None
+            choices.append(self._last_word(self._charged(reasked(request, raw, reason), spent), request))
         return Completion(tuple(choices[:n]), spent.usage, spent.cost, self.model)
 
     def stream(
@@ -134,11 +130,15 @@ class Chat(ABC):
             self._ledger.parsed(reasks=1)
             yield Restarted(str(error))
             reply = yield from self._streamed(reasked(request, reply.choices[0], str(error)), spent)
-            try:
-                choice = self._interpret(reply.choices[0], request, reply)
-            except Unusable as again:
-                raise BadOutput(str(again), reply.choices[0].text) from None
+            choice = self._last_word(reply, request)
         yield Finished(Completion((choice,), spent.usage, spent.cost, self.model))
+
+    def _last_word(self, reply: RawReply, request: Request) -> Choice:
+        """The answer to a second asking. Raises BadOutput."""
+        try:
+            return self._interpret(reply.choices[0], request, reply)
+        except Unusable as error:
+            raise BadOutput(str(error), reply.choices[0].text) from None
 
     def _interpret(self, raw: RawChoice, request: Request, reply: RawReply) -> Choice:
         try:
