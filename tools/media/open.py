@@ -72,6 +72,10 @@ def open_media(path: Path, *, sound: bool = False) -> InputContainer:
         raise MediaError(f"{path}: may not be read; check its permissions") from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise MediaError(_why_not(path, error)) from error
+    return _of_few_streams(container, path)
+
+
+def _of_few_streams(container: InputContainer, path: Path) -> InputContainer:
     if len(container.streams) > MAX_STREAMS:
         container.close()
         raise MediaError(f"{path}: more than {MAX_STREAMS} streams; extract the one that you need")
@@ -93,8 +97,10 @@ def open_live(path: Path, content: BinaryIO | None, patience_s: float) -> InputC
     }
     try:
         if content is not None:
-            return av.open(content, "r", options=options, metadata_errors="replace")
-        return av.open(str(path), "r", format=CAMERA_FORMAT, options=options, timeout=(patience_s, patience_s))
+            container = av.open(content, "r", options=options, metadata_errors="replace")
+        else:
+            patience = (patience_s, patience_s)
+            container = av.open(str(path), "r", format=CAMERA_FORMAT, options=options, timeout=patience)
     except PermissionError as error:
         raise MediaError(f"{path}: may not be read; check its permissions") from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -102,6 +108,7 @@ def open_live(path: Path, content: BinaryIO | None, patience_s: float) -> InputC
         raise MediaError(
             f"{path}: not {what}; a file has to be MPEG-TS, Matroska or fragmented MP4 to be watched while it grows"
         ) from error
+    return _of_few_streams(container, path)
 
 
 def sound_stream(container: InputContainer) -> AudioStream | None:

@@ -15,6 +15,7 @@ import pytest
 from tests.fixtures.live import fragmented, grow
 from tests.fixtures.render import Track, playlist, read_stamp, render, stamped_pictures, tone
 from tools.base import MediaError
+from tools.media import open as opening
 from tools.media.follow import LiveReader
 from tools.media.frame import Frame
 from tools.media.sound import SAMPLE_RATE_HZ, AudioChunk
@@ -244,6 +245,13 @@ def test_what_cannot_be_followed_is_named_in_one_line(
         list(reader.events())
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_limit_of_streams_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path / "clip.ts")
+    monkeypatch.setattr(opening, "MAX_STREAMS", 0)
+    with pytest.raises(MediaError, match="streams"), LiveReader(tmp_path / "clip.ts", idle_s=0.2) as reader:
+        list(reader.events())
 
 
 def test_watching_stops_when_it_is_cancelled(tmp_path: Path) -> None:
