@@ -13,7 +13,16 @@ from urllib.parse import unquote
 
 from planners.llm.accounting import Ledger
 from planners.llm.chat import Terms
-from planners.llm.errors import ContextTooLong, KeyRefused, LLMError, RateLimited, RequestRefused, Unreachable
+from planners.llm.errors import (
+    MAX_QUOTE,
+    ContextTooLong,
+    KeyRefused,
+    LLMError,
+    RateLimited,
+    RequestRefused,
+    Unreachable,
+    one_line,
+)
 from planners.llm.openai_errors import Failure
 from planners.llm.retry import Retries, Timeouts, pause
 
@@ -22,6 +31,8 @@ log = logging.getLogger(__name__)
 OPENAI = "https://api.openai.com/v1"
 NO_KEY = "none"
 """Sent to servers that want no key; the SDK insists on one."""
+MAX_CAUSE = 120
+"""Characters of the cause of one failed attempt."""
 LEAST_SECRET = 4
 """Keys of fewer characters are placeholders, e.g. "x"."""
 
@@ -48,17 +59,24 @@ class Endpoint:
 
     @property
     def authorization(self) -> str:
-        """The header: the key, or else user and password of the address."""
-        if self._login and not self.api_key:
+        """The header: the key, or else user and password of the address. Raises KeyRefused for what cannot be sent."""
+        if self._login and not self._key:
             return "Basic " + base64.b64encode(unquote(self._login).encode()).decode()
-        return f"Bearer {self.api_key or NO_KEY}"
+        if not self._key.isascii() or not self._key.isprintable():
+            raise KeyRefused("the key holds characters that no key has: copy it again")
+        return f"Bearer {self._key or NO_KEY}"
 
-    def mask(self, text: str) -> str:
-        """A text of the server or the transport without key and password."""
-        for secret in (self.api_key, *self._login.split(":")):
+    def clean(self, text: str, limit: int = MAX_QUOTE) -> str:
+        """A text of the server or the transport as one short line, without key and password."""
+        for secret in (self._key, *self._login.split(":")):
             if len(secret) >= LEAST_SECRET:
                 text = text.replace(secret, "***")
-        return text
+        return one_line(text, limit)  # after masking: half a key is no longer found
+
+    @property
+    def _key(self) -> str:
+        """Files and shells leave line ends behind keys."""
+        return self.api_key.strip()
 
     @property
     def _login(self) -> str:
@@ -97,7 +115,7 @@ class Attempts:
             return
         if failure.kind in ("key", "request", "context"):
             raise self._error(failure)
-        self._failed.append(failure.what)
+        self._failed.append(self._endpoint.clean(failure.what, MAX_CAUSE))
         retries = self._endpoint.retries
         wait_s = retries.wait_s(len(self._failed), failure.retry_after_s, self._endpoint.rng)
         left_s = self._deadline - self._terms.clock()
@@ -105,7 +123,7 @@ class Attempts:
             self._ledger.failed()
             raise self._error(failure)
         self._ledger.failed(wait_s)
-        log.info("%s: %s, next attempt in %.1f s", self._endpoint.model, self._endpoint.mask(failure.what), wait_s)
+        log.info("%s: %s, next attempt in %.1f s", self._endpoint.model, self._failed[-1], wait_s)
         pause(wait_s, self._endpoint.sleep, self._terms.cancelled)
 
     @property
@@ -115,11 +133,10 @@ class Attempts:
     def _history(self) -> str:
         """The failed attempts in brackets; empty when there were none."""
         count = len(self._failed)
-        seen = self._endpoint.mask(", ".join(self._failed))
-        return f" ({count} failed attempt{'s' * (count > 1)}: {seen})" if count else ""
+        return f" ({count} failed attempt{'s' * (count > 1)}: {', '.join(self._failed)})" if count else ""
 
     def _error(self, failure: Failure) -> LLMError:
-        said = f": {self._endpoint.mask(failure.said)}" if failure.said else ""
+        said = f": {self._endpoint.clean(failure.said)}" if failure.said else ""
         if failure.kind == "context":
             return ContextTooLong(self._endpoint.model)
         if failure.kind == "key":

@@ -9,8 +9,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import AsyncIterator, Collection, Generator
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import Future, wait
 from types import TracebackType
 from typing import Any
 
@@ -40,7 +39,7 @@ class OpenAIChat(Chat):
         self._refused = endpoint.refuses
         limits = endpoint.timeouts
         self._client = openai.AsyncOpenAI(
-            api_key=endpoint.api_key or NO_KEY,
+            api_key=NO_KEY,  # the header below holds it
             base_url=endpoint.place,
             timeout=openai.Timeout(limits.read_s, connect=limits.connect_s),
             max_retries=0,
@@ -90,7 +89,7 @@ class OpenAIChat(Chat):
                 return
             attempts.after(outcome, body)
             if began:
-                yield Restarted(self._endpoint.mask(outcome.what))
+                yield Restarted(self._endpoint.clean(outcome.what))
 
     def _body(self, request: Request, refused: Collection[str]) -> dict[str, Any]:
         said = instruct(request, text_tools="tools" in refused, text_schema="response_format" in refused)
@@ -104,11 +103,9 @@ class OpenAIChat(Chat):
     def _watch(self, future: Future[RawReply | Failure], attempts: Attempts) -> RawReply | Failure:
         """Wait for an attempt. Raises Cancelled and Unreachable, and drops the attempt then."""
         try:
-            while True:
-                try:
-                    return future.result(POLL_S)
-                except NotYet:
-                    self._check(attempts)
+            while not wait([future], POLL_S).done:
+                self._check(attempts)
+            return future.result()
         finally:
             future.cancel()
 

@@ -7,7 +7,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from planners.llm.errors import one_line
 from planners.llm.retry import retry_after_s
 
 Kind = Literal["unreachable", "rate", "key", "request", "context"]
@@ -40,7 +39,10 @@ _CONTEXT = re.compile(
 
 @dataclass(frozen=True)
 class Failure:
-    """One attempt that brought no answer. `what` names it in a word or two, `said` is the server's message."""
+    """One attempt that brought no answer. `what` names it in a few words, `said` is the server's message.
+
+    Both are as they came, so they may hold anything, the key too (planners.llm.endpoint shows them cleaned).
+    """
 
     kind: Kind
     what: str
@@ -75,14 +77,14 @@ def failure_of(error: Exception, now_s: float) -> Failure:
     if isinstance(error, openai.APIConnectionError):
         return Failure("unreachable", _cause(error), retry=True)
     if isinstance(error, openai.APIError):  # an error event inside a stream
-        return Failure("unreachable", "an error in the stream", one_line(str(error)), retry=True)
+        return Failure("unreachable", "an error in the stream", str(error), retry=True)
     return Failure("unreachable", "an answer that is no chat completion", type(error).__name__, retry=True)
 
 
 def _cause(error: Exception) -> str:
     """The class of the transport's exception, with the operating system's words where there are any."""
     cause = error.__cause__
-    return type(error).__name__ if cause is None else one_line(f"{type(cause).__name__} {cause}", 120).strip()
+    return type(error).__name__ if cause is None else f"{type(cause).__name__} {cause}".strip()
 
 
 def _status(error: Any, now_s: float) -> Failure:
@@ -90,7 +92,7 @@ def _status(error: Any, now_s: float) -> Failure:
     given = body.get("message")
     parts = [given if isinstance(given, str) else error.message]
     parts += [str(body[key]) for key in ("code", "param") if body.get(key)]
-    status, said = error.status_code, one_line("; ".join(parts))
+    status, said = error.status_code, "; ".join(parts)
     wait = retry_after_s(error.response.headers, now_s)
     if status == 413 or (status in (400, 422, 500) and _CONTEXT.search(said.casefold())):
         return Failure("context", f"HTTP {status}", said, status=status)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planners.llm import Allowance, Charge, Price, ScriptedLLM, Terms, Usage, user
@@ -38,6 +38,7 @@ def test_a_limit_of_money_needs_a_price() -> None:
     Allowance(max_tokens=100).before(Charge(1, 100, None))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), max_size=30), st.integers(1, 200))
 def test_no_limit_is_ever_passed(calls: list[tuple[int, int]], limit: int) -> None:
     allowance = Allowance(max_tokens=limit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planners.llm import (
@@ -121,6 +121,7 @@ def test_a_stream_hides_written_calls_and_starts_anew_after_a_bad_answer() -> No
     assert last.completion.usage == llm.stats.usage
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab<tool_call>", max_size=30), st.integers(1, 5), st.booleans())
 def test_nothing_is_lost_and_nothing_of_a_call_is_shown(text: str, size: int, calls: bool) -> None:
     whole = text + (EXIT + "more" if calls else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -52,6 +52,7 @@ OUTERS = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(OUTERS)
 def test_it_agrees_with_pydantic(value: dict[str, Any]) -> None:
     import json

@@ -21,13 +21,14 @@ VALUES = st.recursive(
 OBJECTS = st.dictionaries(st.text(), VALUES, max_size=5)
 
 
+@settings(deadline=None)
 @given(VALUES, st.sampled_from([None, 2]), st.booleans())
 def test_json_is_read_as_json(value: Any, indent: int | None, ascii_only: bool) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
     assert parse_json(f" {text}\n") == (value, ())
 
 
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=50)
 @given(OBJECTS, st.sampled_from(["Sure! Here it is:\n", "", "The answer: "]), st.sampled_from(["", "\nAnything else?"]))
 def test_words_and_fences_around_are_taken_off(value: dict[str, Any], before: str, after: str) -> None:
     fenced = f"{before}```json\n{json.dumps(value)}\n```{after}"
@@ -36,7 +37,7 @@ def test_words_and_fences_around_are_taken_off(value: dict[str, Any], before: st
         assert parse_json(f"{before}{json.dumps(value)}{after}", {"type": "object"})[0] == value
 
 
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=50)
 @given(OBJECTS, st.data())
 def test_a_cut_keeps_whole_values_and_invents_none(value: dict[str, Any], data: st.DataObject) -> None:
     text = json.dumps(value)
@@ -56,6 +57,7 @@ def _part_of(found: Any, whole: Any) -> bool:
     return type(found) is type(whole) and bool(found == whole)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_json_or_is_said_to_be_none(text: str) -> None:
     with contextlib.suppress(NotJson):
@@ -63,6 +65,7 @@ def test_any_text_is_json_or_is_said_to_be_none(text: str) -> None:
         json.dumps(value)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='{}[]",:\\ \n1t', max_size=60))
 def test_any_rubble_of_brackets_is_json_or_is_said_to_be_none(text: str) -> None:
     with contextlib.suppress(NotJson):

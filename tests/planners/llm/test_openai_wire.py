@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planners.llm import openai_wire
@@ -40,6 +40,7 @@ RUBBLE = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(RUBBLE)
 def test_any_choice_is_read(found: Any) -> None:
     choice = openai_wire.choice(found)
@@ -47,6 +48,7 @@ def test_any_choice_is_read(found: Any) -> None:
     assert all(isinstance(call.arguments, str) and isinstance(call.name, str) for call in choice.calls)
 
 
+@settings(deadline=None)
 @given(st.lists(RUBBLE, max_size=5))
 def test_any_stream_is_read(chunks: list[Any]) -> None:
     whole = openai_wire.StreamedChoice()
@@ -54,6 +56,7 @@ def test_any_stream_is_read(chunks: list[Any]) -> None:
     assert whole.done().text == text
 
 
+@settings(deadline=None)
 @given(RUBBLE)
 def test_a_usage_is_sane_or_none(found: Any) -> None:
     usage = openai_wire.usage(found)

