@@ -40,11 +40,12 @@ def overview(context: typer.Context) -> None:
     table = Table("id", "file", "length", "size", "known by")
     for record in records:
         media = record.media
-        extractors = ", ".join(sorted(library.open(record.video_id).extractors()))
+        # `<extractor>.open` holds what still grows in a live stream.
+        extractors = ", ".join(sorted({name.partition(".")[0] for name in library.open(record.video_id).extractors()}))
         table.add_row(
             record.video_id,
             str(record.path) + ("" if record.path.exists() else "  (file is gone)"),
-            f"{media['duration_s']:.1f} s",
+            f"{media['duration_s']:.1f} s" + (", live" if media.get("live") else ""),
             f"{media['width']}x{media['height']}",
             extractors,
         )
