@@ -51,4 +51,5 @@ def rank(vectors: Vectors, queries: Vectors, candidates: Rows, k: int) -> tuple[
 
 def _sorted(rows: Rows, scores: Vectors) -> tuple[Rows, Vectors]:
     order = np.lexsort((rows, -scores), axis=1)
-    return np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1)
+    each = np.arange(len(rows))[:, None]
+    return rows[each, order], scores[each, order]
