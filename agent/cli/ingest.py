@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -59,6 +60,8 @@ def _follow(source: Path, idle_s: float, *, as_json: bool) -> None:
     def told(text: str) -> None:
         typer.echo(f"videre: {text}", err=True)
 
+    # What stops a service ends a stream as Ctrl-C does: with what was seen published.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with progress_bar() as progress:
         options = LiveOptions(idle_s=idle_s, started=started, told=told)
         report = VideoAgent(progress=progress).follow(source, options)

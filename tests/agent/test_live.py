@@ -248,8 +248,9 @@ def test_the_command_refuses_a_missing_source_in_one_line(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
 def test_a_stream_is_asked_about_by_its_id_while_it_runs(
-    recorder: tuple[Path, Callable[[], None]], tmp_path: Path
+    recorder: tuple[Path, Callable[[], None]], tmp_path: Path, stop_signal: signal.Signals
 ) -> None:
     path, stop = recorder
     home = tmp_path / "library"
@@ -272,7 +273,7 @@ def test_a_stream_is_asked_about_by_its_id_while_it_runs(
     assert answer["status"] == "answered"
     assert answer["value"] >= 4
     assert answer["evidence"][0]["video"] == video_id
-    follower.send_signal(signal.SIGINT)
+    follower.send_signal(stop_signal)
     out, err = follower.communicate(timeout=240)
     assert follower.returncode == 0, err
     assert json.loads(out)["live"] is False
