@@ -6,7 +6,7 @@ import contextlib
 import json
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -27,12 +27,16 @@ class ToolEnvironment:
 
     Calls are equal when tool, version, arguments (with defaults filled in) and the memory of the videos in scope are.
     Every call draws its random numbers from a generator of its own, so results do not depend on the order of calls.
+    `cache` may be kept from one question to the next, about whatever videos; entries stay right, since their keys
+    name all that a result depends on.
     """
 
-    def __init__(self, registry: ToolSource, context: ToolContext) -> None:
+    def __init__(
+        self, registry: ToolSource, context: ToolContext, cache: MutableMapping[str, Observation] | None = None
+    ) -> None:
         self._registry, self._context = registry, context
         self._seed = context.rng.getrandbits(64)
-        self._cache: dict[str, Observation] = {}
+        self._cache = cache if cache is not None else {}
         self._lock = threading.Lock()
 
     def execute(self, call: ToolCall) -> Observation:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from tools.base import ToolResult
@@ -36,7 +37,7 @@ class ToolCall:
     tool: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Canonical text: equal calls have equal keys."""
         return f"{self.tool}({json.dumps(self.arguments, sort_keys=True, ensure_ascii=False)})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from planners.state import Status
@@ -91,7 +91,13 @@ STEPS: dict[str, type[Step]] = {cls.__name__: cls for cls in (Proposed, Called, 
 
 def to_rows(trace: Iterable[Step]) -> list[dict[str, Any]]:
     """Steps as JSON objects; `step` names the class."""
-    return [{"step": type(step).__name__} | asdict(step) for step in trace]
+    return [_row(step) for step in trace]
+
+
+def _row(step: Step) -> dict[str, Any]:
+    # dataclasses.asdict copies deeply, which would be most of the time of a snapshot.
+    row = {"step": type(step).__name__} | vars(step) | {"cost": vars(step.cost)}
+    return row | {"offers": [vars(offer) for offer in step.offers]} if isinstance(step, Proposed) else row
 
 
 def from_rows(rows: Iterable[dict[str, Any]]) -> list[Step]:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evals.planworld.world import PlanWorld
 from planners.budget import Budget
 from planners.engine import Engine
 from planners.leaf import Execute, Leaf, Outcome, Propose, Score
@@ -21,7 +22,7 @@ from planners.selectors import SELECTORS, Independent, Puct, Selector, Uct
 from planners.snapshot import engine_from_json, engine_to_json, plain_observation
 from planners.state import Action, Draft, Observation, Proposal, State, ToolCall, Verdict
 from planners.trace import to_json_lines
-from tests.planners.worlds import TASK, ConfidenceVerifier, FakeEnvironment, PlanWorld, Script, ScriptedPolicy, result
+from tests.planners.worlds import TASK, ConfidenceVerifier, FakeEnvironment, Script, ScriptedPolicy, result
 from tools.base import Cancelled
 
 NEVER_DECIDED = 2.0

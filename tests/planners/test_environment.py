@@ -13,7 +13,9 @@ from pydantic import Field
 
 from planners.environment import ToolEnvironment
 from planners.node import Node
-from planners.state import State, Task, ToolCall
+from planners.search import TreeSearch
+from planners.state import Observation, State, Task, ToolCall
+from tests.planners.worlds import TASK, ConfidenceVerifier, Script, ScriptedPolicy
 from tools.base import Cancelled, Tool, ToolArgs, ToolContext, ToolFailed, ToolResult
 from tools.registry import Registry
 
@@ -110,6 +112,20 @@ def test_a_result_is_forgotten_when_the_memory_has_grown(library: FakeLibrary) -
     world.execute(ToolCall("draw"))
     library.memory.names.add("speech")
     assert not world.execute(ToolCall("draw")).cached
+
+
+def test_a_question_that_is_asked_again_runs_no_tool_again(library: FakeLibrary) -> None:
+    kept: dict[str, Observation] = {}
+    script: Script = {(): [(ToolCall("draw", {"start_s": n}), 0.25) for n in range(4)]}
+    runs = []
+    for _ in range(2):
+        context = ToolContext(library, ["v", "w"], Path("unused"))  # type: ignore[arg-type]
+        world = ToolEnvironment(Registry([Draw]), context, kept)
+        found = TreeSearch(ScriptedPolicy(script), world, ConfidenceVerifier()).run(TASK)
+        runs.append(found.cost["tool_calls"])
+    assert runs == [4, 0]
+    other = ToolEnvironment(Registry([Draw]), ToolContext(library, ["w"], Path("unused")), kept)  # type: ignore[arg-type]
+    assert not other.execute(ToolCall("draw", {"start_s": 0})).cached
 
 
 def test_results_depend_on_the_seed_and_not_on_the_order_of_calls(library: FakeLibrary) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import pytest
 
+from evals.planworld.world import PlanWorld
 from planners.aggregate import aggregate
 from planners.budget import Budget
 from planners.search import SearchResult, TreeSearch
 from planners.selectors import Doraemon, Independent, Puct, Selector, Uct
 from planners.state import Action, Draft, Observation, Proposal, State, ToolCall
 from planners.trace import Called, Observed, Proposed, Scored, to_json_lines
-from tests.planners.worlds import TASK, ConfidenceVerifier, FakeEnvironment, PlanWorld, Script, ScriptedPolicy, result
+from tests.planners.worlds import TASK, ConfidenceVerifier, FakeEnvironment, Script, ScriptedPolicy, result
 from tools.base import ApprovalRequired, Cancelled
 
 A, B, C = ToolCall("a"), ToolCall("b"), ToolCall("c")

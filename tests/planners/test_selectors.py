@@ -99,17 +99,21 @@ def two_children(values: tuple[float, float], visits: tuple[int, int]) -> dict[i
 def test_puct_scores_as_in_the_formula() -> None:
     # Child 1: 0.5 + 0.4 * sqrt(9) / (1 + 8) = 0.633; child 2: 0.1 + 0.4 * sqrt(9) / (1 + 1) = 0.7.
     nodes, rng = two_children((0.5, 0.1), (8, 1)), random.Random(0)
-    assert Puct(c=1.0).step(nodes, nodes[0], rng) is nodes[2]
-    assert Puct(c=0.1).step(nodes, nodes[0], rng) is nodes[1]
+    assert Puct(c=1.0, power=1.0).step(nodes, nodes[0], rng) is nodes[2]
+    assert Puct(c=0.1, power=1.0).step(nodes, nodes[0], rng) is nodes[1]
+    # With the root of the prior, 0.632: 0.5 + 0.211 c against 0.1 + 0.949 c, equal at c = 0.542.
+    assert Puct(c=0.55).step(nodes, nodes[0], rng) is nodes[2]
+    assert Puct(c=0.53).step(nodes, nodes[0], rng) is nodes[1]
 
 
 def test_puct_gives_an_untried_action_the_mean_of_its_node() -> None:
     # Mean 0.456; untried with prior p: 0.456 + 3 p, the best child has 0.7.
     nodes, rng = two_children((0.5, 0.1), (8, 1)), random.Random(0)
     nodes[0].waiting = [proposal(7, 0.09)]
-    assert Puct().step(nodes, nodes[0], rng) == 0
+    published = Puct(c=1.0, power=1.0)
+    assert published.step(nodes, nodes[0], rng) == 0
     nodes[0].waiting = [replace(proposal(7, 0.0), prior=0.08)]
-    assert Puct().step(nodes, nodes[0], rng) is nodes[2]
+    assert published.step(nodes, nodes[0], rng) is nodes[2]
 
 
 def test_puct_leaves_closed_children_alone() -> None:

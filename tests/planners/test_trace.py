@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evals.planworld.world import PlanWorld
 from planners.search import TreeSearch
 from planners.state import Draft, Observation, ToolCall
 from planners.trace import STEPS, Answered, Called, Cost, Observed, Scored, from_json_lines, render_tree, to_json_lines
-from tests.planners.worlds import TASK, ConfidenceVerifier, FakeEnvironment, PlanWorld, Script, ScriptedPolicy, result
+from tests.planners.worlds import TASK, ConfidenceVerifier, FakeEnvironment, Script, ScriptedPolicy, result
 
 steps = st.one_of([st.from_type(cls) for cls in STEPS.values()])
 

@@ -1,12 +1,9 @@
-"""Small worlds for the planner's tests: scripted policies, fake tools, and the toy world with a hidden good path."""
+"""Small worlds for the planner's tests: scripted policies and fake tools."""
 
 from __future__ import annotations
 
-import math
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 from planners.node import Node
 from planners.state import Action, Draft, Observation, Proposal, State, Task, ToolCall, Verdict
@@ -74,64 +71,3 @@ class ConfidenceVerifier:
 
     def score(self, state: State, draft: Draft, others: Sequence[Draft]) -> Verdict:
         return Verdict(draft.confidence)
-
-
-@dataclass
-class PlanWorld:
-    """Depth 3, 4 actions a node, each good with chance `g` (at least one is); the answer is right after 3 good ones.
-
-    The policy prefers good actions 3 : 1, times log-normal noise; the verifier sees the share of leading good actions
-    with noise `sigma`. All noise is fixed for a path, so a world is a deterministic function of its seed.
-    """
-
-    seed: int
-    g: float = 0.25
-    sigma: float = 0.15
-    name: str = "planworld"
-
-    def __post_init__(self) -> None:
-        self._good = cache(self._draw_good)
-
-    def _rng(self, *key: object) -> random.Random:
-        return random.Random(repr((self.seed, *key)))
-
-    def _draw_good(self, path: tuple[int, ...]) -> tuple[bool, ...]:
-        rng = self._rng("good", path)
-        good = [rng.random() < self.g for _ in range(4)]
-        if not any(good):
-            good[rng.randrange(4)] = True
-        return tuple(good)
-
-    def leading(self, path: tuple[int, ...]) -> int:
-        """How many actions from the start are good."""
-        for depth, action in enumerate(path):
-            if not self._good(path[:depth])[action]:
-                return depth
-        return len(path)
-
-    @staticmethod
-    def _path(state: State) -> tuple[int, ...]:
-        return tuple(int(step.call.arguments["action"]) for step in state.steps)
-
-    def propose(self, state: State, k: int, tried: Sequence[Action] = ()) -> list[Proposal]:
-        path = self._path(state)
-        if len(path) == 3:
-            right = self.leading(path) == 3
-            value = 0 if right else self._rng("wrong", path).randint(1, 4)
-            return [] if tried else [Proposal(Draft("answered", f"answer {value}", value), 1.0)]
-        rng = self._rng("policy", path)
-        weights = [(3.0 if good else 1.0) * math.exp(rng.gauss(0, 1)) for good in self._good(path)]
-        done = {action.key for action in tried}
-        proposals = [
-            Proposal(ToolCall("go", {"depth": len(path), "action": action}), weight / sum(weights))
-            for action, weight in enumerate(weights)
-        ]
-        return [proposal for proposal in proposals if proposal.action.key not in done]
-
-    def execute(self, call: ToolCall) -> Observation:
-        return Observation(call, result())
-
-    def score(self, state: State, draft: Draft, others: Sequence[Draft]) -> Verdict:
-        path = self._path(state)
-        noisy = self.leading(path) / 3 + self._rng("verifier", path).gauss(0, self.sigma)
-        return Verdict(min(1.0, max(0.0, noisy)))

@@ -1,0 +1,1 @@
+"""Planners compared in a toy world of which everything is known."""
