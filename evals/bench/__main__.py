@@ -17,7 +17,7 @@ from tools.base import VidereError
 if TYPE_CHECKING:
     from rich.table import Table
 
-BENCHES = {"ingest": "evals.bench.ingest"}
+BENCHES = {"ingest": "evals.bench.ingest", "planning": "evals.bench.planning"}
 """Modules with a function `run(BenchOptions) -> Iterator[Result]`."""
 
 
