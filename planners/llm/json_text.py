@@ -220,10 +220,10 @@ class _Reader:
     def _number_or_word(self) -> Any:
         number = _NUMBER.match(self._text, self.at)
         match = number or _WORD.match(self._text, self.at)
+        if _GOES_ON.match(self._text, self.at if match is None else match.end()):
+            return self._cut()
         if match is None:
             raise NotJson(f"a value should stand before {self._text[self.at : self.at + 20]!r}")
-        if _GOES_ON.match(self._text, match.end()):
-            return self._cut()
         self.at = match.end()
         if number is not None:
             try:

@@ -87,6 +87,8 @@ def test_any_rubble_of_brackets_is_json_or_is_said_to_be_none(text: str) -> None
         ('{"a": +1.5e2, "b": .5,}', {"a": 150.0, "b": 0.5}, "trailing comma"),
         ('{"query": "SELECT * FROM shot WHERE', {}, "cut off"),
         ('{"a": 12', {}, "cut off"),
+        ('{"a": [-', {"a": []}, "cut off"),
+        ('{"a": 1.5e', {}, "cut off"),
         ('{"a": [{"b": 1}, {"b"', {"a": [{"b": 1}, {}]}, "cut off"),
         ('[{"a": 1}] and so on', [{"a": 1}], "words around"),
     ],
