@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from evals.bench.result import BenchOptions, Result
 from evals.planworld.contenders import CONTENDERS, PUBLISHED_ROLLOUTS, ROLLOUTS, SETTINGS
 from evals.planworld.measure import NEVER_DECIDED, Accuracy, Cell, measure
-from evals.planworld.world import TASK, PlanWorld
+from evals.planworld.world import TASK
 from planners.budget import Budget
 from planners.search import TreeSearch
 from planners.snapshot import engine_to_json
@@ -89,8 +89,8 @@ class Busy:
         """Four calls, then an answer."""
         if len(state.steps) == 3:
             return [] if tried else [Proposal(Draft("answered", "yes", len(tried)), 1.0)]
-        first = len(tried)
-        return [Proposal(ToolCall("go", {"action": first + index}), 0.25) for index in range(4)]
+        priors = enumerate((0.4, 0.3, 0.2, 0.1), start=len(tried))
+        return [Proposal(ToolCall("go", {"depth": len(state.steps), "action": n}), prior) for n, prior in priors]
 
     def execute(self, call: ToolCall) -> Observation:
         return Observation(call, self._result)
@@ -125,8 +125,8 @@ def overhead() -> Iterator[Result]:
     yield Result(f"size of the snapshot with {BUSY_NODES} nodes", sizes[-1] / 1024, "KiB")
 
 
-class Late(PlanWorld):
-    """A world whose policy answers as late as a language model."""
+class Late(Busy):
+    """A policy that answers as late as a language model."""
 
     def propose(self, state: State, k: int, tried: Sequence[Action] = ()) -> list[Proposal]:
         time.sleep(LATENCY_S)
@@ -137,10 +137,10 @@ def parallel() -> Iterator[Result]:
     """Wall time of the same number of rollouts with one worker and with several."""
     seconds = []
     for workers in (1, WORKERS):
-        world = Late(0, 0.5)
+        late = Late()
         limits = Budget(max_rollouts=LATE_ROLLOUTS, max_tool_calls=999, max_seconds=600, stop_confidence=NEVER_DECIDED)
         began = time.perf_counter()
-        TreeSearch(world, world, world, budget=limits, workers=workers).run(TASK)
+        TreeSearch(late, late, late, budget=limits, workers=workers).run(TASK)
         seconds.append(time.perf_counter() - began)
         yield Result(f"{LATE_ROLLOUTS} rollouts, {workers} worker(s)", seconds[-1], "s")
     yield Result(f"speed-up by {WORKERS} workers", seconds[0] / seconds[1], "x", at_least=SPEED_UP)

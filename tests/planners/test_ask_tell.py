@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import threading
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -259,33 +257,61 @@ def test_an_equal_call_in_flight_is_waited_for() -> None:
     assert search.cache_hits == 1
 
 
-class Slow:
-    """A world whose policy takes a while, as a language model does; notes how many were asked at once."""
-
-    def __init__(self, world: PlanWorld, seconds: float) -> None:
-        self.world, self.seconds, self.name = world, seconds, "slow"
-        self.now = self.most = 0
-        self.lock = threading.Lock()
+class Wide(PlanWorld):
+    """A tree without end: four calls at a time down to depth 3, then a draft whose value depends on its path."""
 
     def propose(self, state: State, k: int, tried: Sequence[Action] = ()) -> list[Proposal]:
-        with self.lock:
-            self.now += 1
-            self.most = max(self.most, self.now)
-        time.sleep(self.seconds)
-        with self.lock:
-            self.now -= 1
-        return self.world.propose(state, k, tried)
+        path = [step.call.arguments["n"] for step in state.steps]
+        if len(path) == 3:
+            value = random.Random(repr((self.seed, path))).random()
+            return [] if tried else [Proposal(Draft("answered", str(path), confidence=value), 1.0)]
+        priors = enumerate((0.4, 0.3, 0.2, 0.1), start=len(tried))
+        return [Proposal(ToolCall("go", {"n": n, "path": path}), prior) for n, prior in priors]
+
+    def execute(self, call: ToolCall) -> Observation:
+        return Observation(call, result())
+
+    def score(self, state: State, draft: Draft, others: Sequence[Draft]) -> Verdict:
+        return Verdict(draft.confidence)
+
+
+def ticks(world: PlanWorld, workers: int, rollouts: int) -> int:
+    """How long a search takes, in answers of a policy that is slow while all else takes no time."""
+    search = engine(Puct(), rollouts=rollouts)
+    thinking: list[Propose] = []
+    count = 0
+    while True:
+        leaves = search.ask(workers - len(thinking))
+        for leaf in leaves:
+            if isinstance(leaf, Propose):
+                thinking.append(leaf)
+            else:
+                search.tell(leaf.id, work(world, leaf))
+        if not leaves and not thinking:
+            assert search.result.drafts
+            return count
+        if not leaves or len(thinking) == workers:
+            count += 1
+            for leaf in thinking:
+                search.tell(leaf.id, work(world, leaf))
+            thinking.clear()
+
+
+@pytest.mark.parametrize("rollouts", [8, 24])
+def test_eight_rollouts_at_once_are_five_times_as_fast_as_one(rollouts: int) -> None:
+    one, eight = (sum(ticks(Wide(seed), workers, rollouts) for seed in range(8)) for workers in (1, 8))
+    assert one >= 5 * eight
 
 
 @pytest.mark.parametrize("selector", ALL, ids=list(SELECTORS))
-def test_rollouts_run_in_parallel_and_within_the_budget(selector: Selector) -> None:
+def test_rollouts_on_threads_stay_within_the_budget(selector: Selector) -> None:
     world = PlanWorld(1)
-    slow = Slow(world, 0.005)
     limits = Budget(max_rollouts=16, max_tool_calls=99, stop_confidence=NEVER_DECIDED)
-    found = TreeSearch(slow, world, world, selector=selector, budget=limits, workers=8).run(TASK)
+    found = TreeSearch(world, world, world, selector=selector, budget=limits, workers=8).run(TASK)
     assert found.cost["rollouts"] == found.tree[0].visits == 16
-    assert len(found.drafts) == 16
-    assert 4 <= slow.most <= 8
+    dead_ends = sum(node.failed for node in found.tree)
+    assert 16 - dead_ends <= len(found.drafts) <= 16
+    assert found.cost["tool_calls"] == sum(isinstance(node.action, ToolCall) for node in found.tree)
 
 
 def test_with_workers_an_error_of_the_run_still_ends_it_with_what_was_found() -> None:
