@@ -92,6 +92,28 @@ def test_a_node_that_runs_dry_asks_for_more_and_names_what_was_tried() -> None:
     assert [item.path_prior for item in found.drafts] == pytest.approx([0.5, 0.5, 0.25, 0.25, 0.125])
 
 
+@pytest.mark.parametrize("selector", [Puct(), Doraemon()])
+def test_the_policy_is_told_exactly_what_was_tried_at_the_node_and_nothing_at_the_next(selector: Selector) -> None:
+    """DoraemonGPT's hint for another action; released with temperature 0, it alone made branches differ."""
+    firsts = [ToolCall(name) for name in "abcd"]
+    script: Script = {(): [(call, 0.25) for call in firsts]} | {
+        (call.tool,): [(say(f"{call.tool}{n}"), 0.5) for n in range(2)] for call in firsts
+    }
+    policy, budget = ScriptedPolicy(script), Budget(max_rollouts=6, stop_confidence=NEVER_DECIDED)
+    found = search(policy, selector=selector, k=1, budget=budget).run(TASK)
+    children = {
+        tuple(step.call.tool for step in node.state.steps): [found.tree[index].action for index in node.children]
+        for node in found.tree
+        if node.draft is None
+    }
+    asked: dict[tuple[str, ...], int] = {}
+    for path, tried in policy.asked:
+        number = asked.get(path, 0)  # of earlier times, each of which led to one child
+        assert list(tried) == children[path][:number]
+        asked[path] = number + 1
+    assert max(asked.values()) > 1
+
+
 def test_equal_calls_of_different_branches_are_executed_once() -> None:
     last = [(say("x"), 1.0)]
     script: Script = {
