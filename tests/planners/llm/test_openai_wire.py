@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planners.llm import openai_wire
+from planners.llm import Usage, openai_wire
 from planners.llm.interpret import RawCall, RawChoice
 from planners.llm.openai_errors import Failure, Kind
 
@@ -70,6 +70,11 @@ def test_habits_of_servers() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     assert openai_wire.choice({"message": {"content": parts}, "finish_reason": "stop"}) == RawChoice("ab")
     assert openai_wire.choice({"message": {"refusal": "No."}}).text == "No."
+
+
+def test_no_more_tokens_are_cached_than_there_are() -> None:
+    found = {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 50}}
+    assert openai_wire.usage(found) == Usage(5, 1, 5)
 
 
 def test_calls_in_pieces_are_put_together_by_index() -> None:
