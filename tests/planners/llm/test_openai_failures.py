@@ -5,13 +5,11 @@ Time is made up where the client waits; nothing sleeps longer than 0.3 s.
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
-from pathlib import Path
 
 import pytest
 
@@ -23,7 +21,6 @@ from planners.llm import (
     Finished,
     LLMError,
     OpenAIChat,
-    ReplayLLM,
     Restarted,
     Stats,
     Terms,
@@ -373,61 +370,8 @@ def test_a_request_that_does_not_fit_is_not_sent(connect: Connect) -> None:
     assert server.requests == []
 
 
-@pytest.mark.parametrize("before", range(250, 310, 6))
-def test_half_a_key_is_not_shown_either(connect: Connect, before: int) -> None:
-    said = "x" * before + KEY
-    with OpenAIServer([Refusal(400, said)]) as server:
-        llm = connect(server.url)
-        with pytest.raises(RequestRefused) as caught:
-            llm.complete([user("?")])
-    assert "sk-l" not in str(caught.value)
-
-
 def test_a_gateway_that_talks_in_lines_is_quoted_in_one(connect: Connect) -> None:
     with OpenAIServer([Raw('{"error": {"message": "first\\nsecond"}}')] * 4) as server:
         llm = connect(server.url)
         with pytest.raises(Unreachable, match="first second"):
             llm.complete([user("?")])
-
-
-def test_a_line_end_behind_the_key_does_no_harm() -> None:
-    server = OpenAIServer([Reply("four"), Refusal(401, f"wrong: {KEY}")])
-    with server, OpenAIChat(Endpoint("m", base_url=server.url, api_key=f"{KEY}\n")) as llm:
-        assert llm.complete([user("?")]).text == "four"
-        with pytest.raises(KeyRefused, match=r"wrong: \*\*\*"):
-            llm.complete([user("?")])
-    assert server.headers[0]["authorization"] == f"Bearer {KEY}"
-
-
-@pytest.mark.parametrize("key", ["sk-ключ-0123", "sk-one\nsk-two"])
-def test_what_can_be_no_key_is_said(key: str) -> None:
-    with pytest.raises(KeyRefused, match="copy it again") as caught:
-        OpenAIChat(Endpoint("m", api_key=key))
-    assert "sk-" not in str(caught.value)
-
-
-def test_the_key_is_nowhere(connect: Connect, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
-    caplog.set_level(logging.DEBUG)
-    leaks: Sequence[Behaviour] = [
-        Refusal(500, f"key {KEY} broke the server"),
-        Refusal(400, f"tools are not for {KEY}"),
-        Reply("four"),
-        Refusal(401, f"Incorrect API key provided: {KEY}"),
-    ]
-    said = []
-    with OpenAIServer(leaks) as server:
-        llm = connect(server.url.replace("//", f"//user:{KEY}@"))
-        recorder = ReplayLLM(tmp_path, llm)
-        recorder.complete([user("?")], tools=[FIND])
-        with pytest.raises(KeyRefused) as caught:
-            recorder.complete([user("!")])
-        error: BaseException | None = caught.value
-        while error is not None:
-            said += [str(error), repr(error)]
-            error = error.__cause__
-        said += [repr(llm), repr(llm._endpoint), repr(llm.stats), caplog.text]
-    said += [path.read_text() for path in tmp_path.iterdir()]
-    assert len(server.requests) == 4
-    assert server.headers[0]["authorization"] == f"Bearer {KEY}"
-    assert KEY not in "\n".join(said)
-    assert "***" in said[0]

@@ -25,6 +25,7 @@ from planners.llm import (
     user,
 )
 from planners.llm.errors import ContextTooLong, RequestRefused
+from planners.llm.text_protocol import instruct
 from tools.base import Cancelled, MissingModel
 
 TEMPLATE = (
@@ -43,7 +44,8 @@ def tokenizer(template: str = TEMPLATE) -> PreTrainedTokenizerFast:
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    inner.train_from_iterator([CALL] * 3, trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet))
+    system = instruct(_request(user("Where out?"), tools=(FIND,)), text_tools=True, text_schema=True).messages[0]
+    inner.train_from_iterator([CALL, repr(system)] * 3, trainers.BpeTrainer(vocab_size=600, initial_alphabet=alphabet))
     made = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|end|>", pad_token="<|end|>")
     made.add_special_tokens({"additional_special_tokens": SPECIAL})
     made.chat_template = template
