@@ -25,7 +25,7 @@ class Publisher:
         self.library, self.record, self._embedder = library, record, embedder
         library.add_video(record)
         self._parts: Counter[str] = Counter()
-        self._replaced: set[str] = set()
+        self._replaced: Counter[str] = Counter()
         self._lock = threading.RLock()
 
     @property
@@ -49,9 +49,11 @@ class Publisher:
     def replace(self, name: str, version: str, rows: Tables, until_s: float) -> None:
         """Publish rows in the place of those that were published under this name before."""
         with self._lock:
-            if rows or name in self._replaced:
-                self.library.write_segment(self.video_id, name, version, {"until_s": until_s}, rows)
-                self._replaced.add(name)
+            if rows or self._replaced[name]:
+                # The number: a stream that ends at the border of a window comes here twice for one time.
+                params = {"until_s": until_s, "number": self._replaced[name]}
+                self.library.write_segment(self.video_id, name, version, params, rows)
+                self._replaced[name] += 1
 
     def still_open(self, extractor: str, version: str, rows: Tables, until_s: float) -> None:
         """Publish the rows that still grow, with their embeddings."""

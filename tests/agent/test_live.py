@@ -21,7 +21,8 @@ import pytest
 from agent import VideoAgent
 from agent.ingest import IngestTools
 from agent.live import LiveOptions, LiveReport, follow
-from memory import Library, VideoMemory
+from agent.live_publish import Publisher
+from memory import Library, VideoMemory, VideoRecord
 from tests.fixtures.live import FPS, SCENE_S, grow, scene
 from tests.fixtures.render import Track, render, tone
 from tools.base import MediaError
@@ -333,3 +334,13 @@ def test_memory_does_not_grow_with_the_stream(tmp_path: Path) -> None:
     watch.end()
     growth = (held[4160] - held[2600]) / (4160 - 2600)
     assert growth < 16 * 16 * 11 * 4 / 50
+
+
+def test_what_is_replaced_twice_at_one_time_is_replaced(tmp_path: Path) -> None:
+    """A stream that ends at the border of a window publishes its open rows a second time, without those that ended."""
+    library = Library(tmp_path / "library")
+    record = VideoRecord("ab" * 8, "ab" * 32, tmp_path / "x.ts", {"duration_s": 2.0}, "x")
+    publisher = Publisher(library, record, Hashing())  # type: ignore[arg-type]
+    for shots in ([{"shot_id": 1, "start_s": 2.0}], []):
+        publisher.still_open("shots", "1", {"shot": shots}, 2.0)
+    assert library.open("ab" * 8).rows("shot") == []
