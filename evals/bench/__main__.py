@@ -17,7 +17,11 @@ from tools.base import VidereError
 if TYPE_CHECKING:
     from rich.table import Table
 
-BENCHES = {"ingest": "evals.bench.ingest", "planning": "evals.bench.planning"}
+BENCHES = {
+    "ingest": "evals.bench.ingest",
+    "memory": "evals.bench.memory",
+    "planning": "evals.bench.planning",
+}
 """Modules with a function `run(BenchOptions) -> Iterator[Result]`."""
 
 
