@@ -46,7 +46,8 @@ def work(world: PlanWorld, leaf: Leaf) -> Outcome:
 
 def drawn(search: Engine) -> str:
     nodes = [node.to_json() for node in search.nodes.values()]
-    return json.dumps(nodes) + to_json_lines(search.result.trace) + json.dumps(search.budget.used())
+    numbers = json.dumps([search.budget.used(), search.cache_hits, search.found])
+    return json.dumps(nodes) + to_json_lines(search.result.trace) + numbers
 
 
 def through_json(search: Engine, limits: Budget) -> Engine:
