@@ -34,8 +34,8 @@ class Selector(ABC):
         Yes when all that was tried is finished, and when the node is visited often for its number of children
         (fewer than ceil(sqrt(visits))).
         """
-        children = len(node.children) + len(node.opening)
-        return all(nodes[index].closed for index in node.children) or children < math.ceil(math.sqrt(node.tries))
+        finished = not node.opening and all(nodes[index].closed for index in node.children)
+        return finished or len(node.children) + len(node.opening) < math.ceil(math.sqrt(node.tries))
 
     def backup(self, nodes: Nodes, leaf: Node, value: float, *, failed: bool) -> None:
         """Leaf and all ancestors, the root included: one more visit, and the value added to the sum."""

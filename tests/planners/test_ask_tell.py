@@ -16,7 +16,7 @@ from planners.budget import Budget
 from planners.engine import Engine
 from planners.leaf import Execute, Leaf, Outcome, Propose, Score
 from planners.search import TreeSearch
-from planners.selectors import SELECTORS, Independent, Puct, Selector, Uct
+from planners.selectors import SELECTORS, Independent, Puct, Selector, Thompson, Uct
 from planners.snapshot import engine_from_json, engine_to_json, plain_observation
 from planners.state import Action, Draft, Observation, Proposal, State, ToolCall, Verdict
 from planners.trace import to_json_lines
@@ -132,6 +132,49 @@ def test_a_search_that_ended_for_want_of_budget_goes_on_with_more() -> None:
     assert first.result.truncated
     more = steps(through_json(first, budget(9)))
     assert drawn(more) == drawn(steps(engine(rollouts=9)))
+
+
+def test_a_decided_search_stays_decided() -> None:
+    policy = ScriptedPolicy({(): [(Draft("answered", "yes", confidence=0.9), 0.9), (ToolCall("a"), 0.1)]})
+    search = engine(stop_confidence=0.8)
+    while leaves := search.ask():
+        (leaf,) = leaves
+        search.tell(leaf.id, policy.propose(leaf.state, 4) if isinstance(leaf, Propose) else Verdict(0.9))
+    assert not search.result.truncated
+    assert through_json(search, budget(stop_confidence=0.8)).ask() == []
+
+
+def test_lessons_and_a_second_asking_survive() -> None:
+    call, search = ToolCall("look"), engine()
+    (leaf,) = search.ask()
+    search.tell(leaf.id, [Proposal(call, 1.0)])
+    (leaf,) = search.ask()
+    search.tell(leaf.id, Observation(call, None, "ToolFailed", "too dark"))
+    (leaf,) = search.ask()
+    search.tell(leaf.id, [])  # a dead end; the root is asked for more
+    (leaf,) = search.ask()
+    search.tell(leaf.id, [Proposal(call, 1.0)])  # it only repeats itself
+    resumed = through_json(search, budget())
+    (again,) = resumed.ask()
+    assert isinstance(again, Propose)
+    assert again == search.ask()[0]
+    assert (again.node_id, again.tried, len(again.state.reflections)) == (0, (call, call), 1)
+    resumed.tell(again.id, [Proposal(call, 1.0)])
+    assert resumed.ask() == []
+    assert resumed.nodes[0].closed
+
+
+@pytest.mark.parametrize("selector", [Puct(), Uct(), Thompson()])
+def test_rollouts_wait_while_all_that_may_be_tried_is_in_flight(selector: Selector) -> None:
+    search = engine(selector)
+    (leaf,) = search.ask(2)
+    search.tell(leaf.id, [Proposal(ToolCall("a"), 1.0)])
+    (call,) = search.ask(2)  # the other neither asks for more at once nor takes the root for a dead end
+    assert search.ask(2) == []
+    assert search.nodes[0].visits == 0
+    search.tell(call.id, Observation(ToolCall("a"), result()))
+    (leaf,) = search.ask(1)
+    assert leaf.node_id == call.node_id
 
 
 def test_a_snapshot_of_another_version_is_refused() -> None:
