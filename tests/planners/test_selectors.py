@@ -132,8 +132,10 @@ def test_uct_opens_as_many_children_as_the_root_of_its_visits() -> None:
     assert Uct().step(nodes, nodes[0], rng) == 0
 
 
-def test_independent_samples_follow_the_priors_whatever_the_values() -> None:
+@pytest.mark.parametrize("opening", [[], [2]])
+def test_independent_samples_follow_the_priors_whatever_the_values_and_what_is_in_flight(opening: list[int]) -> None:
     nodes, rng = two_children((1.0, 0.0), (50, 1)), random.Random(5)
+    nodes[0].children, nodes[0].opening = [index for index in (1, 2) if index not in opening], opening
     nodes[1].closed = True
     nodes[0].waiting = [proposal(7, 0.2)]
     draws = 20_000
