@@ -18,6 +18,9 @@ app = typer.Typer(help="What the library of memories holds, and its upkeep.", in
 VideoIds = Annotated[list[str] | None, typer.Argument(help="Ids of videos; all when none is given.")]
 
 
+EMPTY = 'The library is empty. Fill it: videre ingest my.mp4, or videre ask my.mp4 "question".'
+
+
 def _library() -> Library:
     from agent.api import VideoAgent
 
@@ -35,7 +38,7 @@ def overview(context: typer.Context) -> None:
     library = _library()
     records = library.videos()
     if not records:
-        typer.echo('The library is empty. Fill it: videre ingest my.mp4, or videre ask my.mp4 "question".')
+        typer.echo(EMPTY)
         return
     table = Table("id", "file", "length", "size", "known by")
     for record in records:
@@ -91,7 +94,7 @@ def search(
 def verify(video_ids: VideoIds = None) -> None:
     """Check every file of the memory against its checksum; status 3 when something is damaged."""
     library = _library()
-    chosen = video_ids or library.video_ids()
+    chosen = _chosen(library, video_ids)
     num_damaged = 0
     for video_id in chosen:
         wrong = library.verify(video_id)
@@ -106,7 +109,7 @@ def verify(video_ids: VideoIds = None) -> None:
 def compact(video_ids: VideoIds = None) -> None:
     """Delete leftovers, join parts of streams, update old memories; without ids also pack them for fast search."""
     library = _library()
-    for video_id in video_ids or library.video_ids():
+    for video_id in _chosen(library, video_ids):
         freed = library.compact(video_id)
         size = library.size_bytes(video_id)
         typer.echo(f"{video_id}  {_bytes(size)}" + (f", {_bytes(freed)} freed" if freed > 0 else ""))
@@ -135,6 +138,14 @@ def remove(video_id: Annotated[str, typer.Argument(help="Id of the video whose m
     """Forget a video (its file is not touched)."""
     _library().remove(video_id)
     typer.echo(f"forgot {video_id}")
+
+
+def _chosen(library: Library, video_ids: list[str] | None) -> list[str]:
+    """The videos that were named, or all; says so when there is none."""
+    chosen = video_ids or library.video_ids()
+    if not chosen:
+        typer.echo(EMPTY)
+    return chosen
 
 
 def _bytes(num: int) -> str:

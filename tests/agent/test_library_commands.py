@@ -75,4 +75,5 @@ def test_an_unknown_format_is_a_usage_error(library: Library, tmp_path: Path) ->
 
 def test_remove_forgets(library: Library) -> None:
     assert run("remove", VIDEO).stdout == f"forgot {VIDEO}\n"
-    assert "empty" in run().stdout
+    for words in ((), ("verify",), ("compact",)):
+        assert "The library is empty" in run(*words).stdout
