@@ -132,6 +132,10 @@ class Budget:
         """Take back a rollout that found the tree exhausted."""
         self.rollouts -= 1
 
+    def return_node(self) -> None:
+        """Take back a node that was not opened."""
+        self.nodes -= 1
+
     def return_tool_call(self) -> None:
         """Take back a call that a cache answered."""
         self.tool_calls -= 1

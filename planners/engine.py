@@ -66,26 +66,24 @@ class Engine:
         self.cache_hits = 0
         self.reflections: list[Reflection] = []
         self.done = False
-        """The answer is decided, the tree is exhausted, or a budget is spent; what is in flight may still be told."""
+        """The answer is decided or the tree is exhausted; what is in flight may still be told."""
         self._given: set[int] = set()
 
     def ask(self, k: int = 1) -> list[Leaf]:
-        """Up to `k` leaves to work on. None when the search is done, or when everything waits for leaves in flight.
+        """Up to `k` leaves to work on. None when the search is over, or when everything waits for leaves in flight.
 
-        Leaves that had been given out before an interruption come again first.
+        Leaves that had been given out before an interruption come again first. When a budget is spent, no rollout is
+        begun any more, and those in flight go on as far as they can without it.
         """
         given: list[Leaf] = [leaf for leaf in self.leaves.values() if leaf.id not in self._given][:k]
-        try:
-            for rollout in [waiting for waiting in self.rollouts if waiting.leaf is None]:
-                if len(given) < k and not self.done:
-                    given += self._advance(rollout)
-            while len(given) < k and not self.done and (begun := self._begin()) is not None:
-                leaf = self._advance(begun)
-                given += leaf
-                if not leaf and begun in self.rollouts:
-                    break  # it has to wait for others, and so would the next
-        except BudgetExceeded:
-            self.stop()
+        for rollout in [waiting for waiting in self.rollouts if waiting.leaf is None]:
+            if len(given) < k and not self.done:
+                given += self._try_to_advance(rollout)
+        while len(given) < k and (begun := self._begin()) is not None:
+            leaf = self._try_to_advance(begun)
+            given += leaf
+            if not leaf and begun in self.rollouts:
+                break  # it has to wait for others, and so would the next
         self._given |= {leaf.id for leaf in given}
         return given
 
@@ -109,17 +107,19 @@ class Engine:
         rollout.leaf = None
 
     def stop(self) -> None:
-        """No more leaves: a budget is spent."""
-        self.done = self.result.truncated = True
+        """A budget is spent: begin nothing any more."""
+        self.result.truncated = True
 
     def _begin(self) -> Rollout | None:
-        """A new rollout; None when nothing can be begun while others are in flight. Raises BudgetExceeded."""
+        """A new rollout; None when nothing can be begun, or not while others are in flight."""
+        if self.done or self.result.truncated:
+            return None
         try:
             self.budget.spend_rollout()
         except BudgetExceeded:
-            if self.rollouts:  # they may still decide it
-                return None
-            raise
+            if not self.rollouts:  # those in flight may still decide it
+                self.stop()
+            return None
         start = self.selector.start(self.nodes, self.rng)
         if start is None:
             self.budget.return_rollout()
@@ -127,6 +127,13 @@ class Engine:
         rollout = Rollout(start.id)
         self.rollouts.append(rollout)
         return rollout
+
+    def _try_to_advance(self, rollout: Rollout) -> list[Leaf]:
+        try:
+            return self._advance(rollout)
+        except BudgetExceeded:
+            self.stop()
+            return []
 
     def _advance(self, rollout: Rollout) -> list[Leaf]:
         """Walk on until something has to be done outside; empty when the rollout has ended or must wait for others."""
@@ -186,9 +193,8 @@ class Engine:
         state = node.state
         if self.reflections:
             state = replace(state, reflections=latest(self.reflections, self._path(node)))
-        return self._hand_out(
-            rollout, Propose(self.next_leaf, node.id, self.budget.seconds, state, self.k, tuple(tried))
-        )
+        leaf = Propose(self.next_leaf, node.id, self.budget.seconds, state, self.k, tried)
+        return self._hand_out(rollout, leaf)
 
     def _proposed(self, rollout: Rollout, leaf: Propose, proposals: Sequence[Proposal]) -> None:
         """Take proposals; a policy that only repeats itself is asked once again."""
@@ -218,14 +224,15 @@ class Engine:
         action = node.waiting[index].action
         self.budget.spend_node()
         if isinstance(action, ToolCall):
-            self.budget.spend_tool_call()
+            try:
+                self.budget.spend_tool_call()
+            except BudgetExceeded:
+                self.budget.return_node()
+                raise
         self._leave(rollout, node)
         prior = node.waiting.pop(index).prior
         child = Node(
-            len(self.nodes),
-            node.id,
-            node.state,
-            action,
+            *(len(self.nodes), node.id, node.state, action),
             prior=prior,
             path_prior=node.path_prior * prior,
             depth=node.depth + 1,

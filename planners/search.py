@@ -89,7 +89,7 @@ class TreeSearch:
                 outcome = self._work(leaves[0])
             except BudgetExceeded:
                 engine.stop()
-                return
+                continue
             engine.tell(leaves[0].id, outcome)
             self._on_tell(engine)
 

@@ -45,7 +45,7 @@ def engine_to_json(engine: Engine) -> dict[str, Any]:
         "found": list(engine.found),
         "cache_hits": engine.cache_hits,
         "reflections": [[reflection.node_id, reflection.text] for reflection in engine.reflections],
-        "over": engine.done and not engine.result.truncated,
+        "over": engine.done,
         "trace": to_rows(engine.result.trace),
     }
 

@@ -233,7 +233,7 @@ def test_whatever_the_order_of_tells_the_tree_is_sound(data: st.DataObject) -> N
         search.tell(leaf.id, work(world, leaf))
     nodes = list(search.nodes.values())
     root = nodes[0]
-    assert search.done
+    assert search.done or search.result.truncated
     assert search.rollouts == []
     assert search.leaves == {}
     assert all(node.pending == 0 and not node.asking and not node.opening for node in nodes)

@@ -10,6 +10,7 @@ import pytest
 from evals.planworld.world import PlanWorld
 from planners.aggregate import aggregate
 from planners.budget import Budget
+from planners.llm.accounting import Charge
 from planners.search import SearchResult, TreeSearch
 from planners.selectors import Doraemon, Independent, Puct, Selector, Uct
 from planners.state import Action, Draft, Observation, Proposal, State, ToolCall
@@ -215,6 +216,26 @@ def test_an_error_of_the_run_passes_through_and_leaves_what_was_found(error: Exc
     assert tree.result.truncated
     assert explored(tree.result) == ["from b"]
     assert aggregate(tree.result, trace_id="t").answer == "from b"
+    # What was not reached is in no tree.
+    assert [node.id for node in tree.result.tree] == [0, 1, 2]
+    assert tree.result.cost["nodes"] == 3
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_language_models_budget_ends_the_search_with_what_was_found(workers: int) -> None:
+    budget = Budget(max_llm_calls=2, stop_confidence=NEVER_DECIDED)
+
+    class Metered(ScriptedPolicy):
+        def propose(self, state: State, k: int, tried: Sequence[Action] = ()) -> list[Proposal]:
+            most = Charge(1, 100, 0.01)
+            budget.before(most)
+            budget.after(most, Charge(1, 60, 0.005))
+            return super().propose(state, k, tried)
+
+    found = search(Metered(TWO_BRANCHES), budget=budget, workers=workers).run(TASK)
+    assert found.truncated
+    assert len(found.drafts) == 1
+    assert (found.cost["llm_calls"], found.cost["tokens"], found.cost["money"]) == (2, 120, 0.01)
 
 
 def test_a_bug_in_a_tool_is_not_swallowed() -> None:
