@@ -59,6 +59,14 @@ class Perceived(BaseModel):
     source: Literal["ocr", "speech", "metadata", "caption"]
 
 
+PERCEIVED_KINDS: dict[str, Literal["ocr", "speech", "caption"]] = {
+    "text": "ocr",
+    "speech": "speech",
+    "caption": "caption",
+}
+"""Kinds of events whose words come out of the video, with the source of the words."""
+
+
 class Evidence(BaseModel):
     """Where in a video an answer can be checked."""
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
-from tools.types import Evidence, Perceived
+from tools.types import PERCEIVED_KINDS, Evidence, Perceived
 
 if TYPE_CHECKING:
     from memory import Hit
     from memory.source import RowSource
-
-PERCEIVED: dict[str, Literal["ocr", "speech", "caption"]] = {"text": "ocr", "speech": "speech", "caption": "caption"}
-"""Kinds of facts whose words come from the video."""
 
 
 class Fact(BaseModel):
@@ -38,14 +35,14 @@ class Fact(BaseModel):
 def facts_of(hits: Sequence[Hit], memory: RowSource) -> list[Fact]:
     """The hits that fit at all, with the words that were perceived, without the sentence embedded around them."""
     fitting = [hit for hit in hits if hit.score > 0 or hit.keyword > 0]
-    wanted = [hit for hit in fitting if hit.owner_kind in PERCEIVED]
+    wanted = [hit for hit in fitting if hit.owner_kind in PERCEIVED_KINDS]
     videos, events = [hit.video_id for hit in wanted], [hit.owner_id for hit in wanted]
     where = "video_id IN (SELECT unnest(?)) AND event_id IN (SELECT unnest(?))"
     rows = memory.rows("event", where, [videos, events]) if wanted else []
     said = {(row["video_id"], row["event_id"]): row["text"] for row in rows}
     facts = []
     for hit in fitting:
-        source = PERCEIVED.get(hit.owner_kind)
+        source = PERCEIVED_KINDS.get(hit.owner_kind)
         words = said.get((hit.video_id, hit.owner_id)) or hit.text
         text = Perceived(text=words, source=source) if source else None
         facts.append(

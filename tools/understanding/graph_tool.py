@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from pydantic import BaseModel, Field
 
 from tools.base import Effects, InvalidArguments, Tool, ToolArgs, ToolContext, ToolFailed, ToolResult
-from tools.types import Artifact, Box, Evidence, Perceived
+from tools.types import PERCEIVED_KINDS, Artifact, Box, Evidence, Perceived
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from memory.spatial import BoxTrack
 
 MODEL = "scene graph of the memory"
-PERCEIVED: dict[str, Literal["ocr", "speech", "caption"]] = {"text": "ocr", "speech": "speech", "caption": "caption"}
 Kind = Literal["relation", "structure", "spatial", "temporal"]
 SHOWN = 6
 DOUBTFUL = 0.5
@@ -179,7 +178,7 @@ def _relation(graph: nx.MultiDiGraph[str], link: Link) -> Relation:
 
 def _node(graph: nx.MultiDiGraph[str], name: str) -> Node:
     data = graph.nodes[name]
-    source = PERCEIVED.get(data["kind"]) if data["table"] == "event" else None
+    source = PERCEIVED_KINDS.get(data["kind"]) if data["table"] == "event" else None
     text = Perceived(text=data["label"], source=source) if source else None
     return Node(id=name, kind=data["kind"], label="" if text else data["label"], text=text)
 
