@@ -48,7 +48,10 @@ class ToolEnvironment:
             return self._execute(call)
 
     def restore(self, call: ToolCall, saved: Mapping[str, Any]) -> Observation:
-        """The observation that a snapshot of a search saved; equal calls are answered with it from now on."""
+        """The observation that a snapshot of a search saved; equal calls are answered with it from now on.
+
+        Raises ToolError when the tool is no longer there.
+        """
         if saved["result"] is None:
             observation = Observation(call, None, saved["error_kind"], saved["error"], saved["cached"])
         else:

@@ -190,6 +190,7 @@ def test_a_limit_ends_the_search_with_what_was_found(limits: dict[str, int], use
     assert found.truncated
     assert found.drafts
     assert found.cost[used[0]] == used[1]
+    assert budget.nodes == len(found.tree) - 1
 
 
 def test_time_is_a_limit_and_comes_from_the_clock_given() -> None:
