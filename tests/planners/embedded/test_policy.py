@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from planners.embedded.policy import EmbeddedPolicy
 from planners.state import Draft, State, Task, ToolCall
-from tools.retrieval.minilm import MiniLMEmbedder
 
-
-@pytest.fixture(scope="module")
-def policy() -> EmbeddedPolicy:
-    return EmbeddedPolicy(MiniLMEmbedder())
-
-
-def first(policy: EmbeddedPolicy, question: str, *options: str) -> ToolCall | Draft:
-    return policy.propose(State(Task(question, ("v",), options, 20.0), ()), 4)[0].action
+First = Callable[..., ToolCall | Draft]
 
 
 @pytest.mark.parametrize(
@@ -51,9 +43,9 @@ def first(policy: EmbeddedPolicy, question: str, *options: str) -> ToolCall | Dr
     ],
 )
 def test_the_first_call(
-    policy: EmbeddedPolicy, question: str, options: tuple[str, ...], tool: str, arguments: Mapping[str, Any]
+    first: First, question: str, options: tuple[str, ...], tool: str, arguments: Mapping[str, Any]
 ) -> None:
-    action = first(policy, question, *options)
+    action = first(question, *options)
     assert isinstance(action, ToolCall), action
     assert action.tool == tool
     assert arguments.items() <= dict(action.arguments).items()
@@ -71,8 +63,8 @@ def test_the_first_call(
         ("What is under the cup?", ("a coin", "nothing")),
     ],
 )
-def test_what_needs_eyes_is_not_guessed(policy: EmbeddedPolicy, question: str, options: tuple[str, ...]) -> None:
-    action = first(policy, question, *options)
+def test_what_needs_eyes_is_not_guessed(first: First, question: str, options: tuple[str, ...]) -> None:
+    action = first(question, *options)
     assert isinstance(action, Draft), action
     assert action.status == "cannot"
     assert action.missing

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from planners.embedded.policy import EmbeddedPolicy
-from planners.state import Draft, State, Task, ToolCall
-from tools.retrieval.minilm import MiniLMEmbedder
+from planners.state import Draft, ToolCall
 
-
-@pytest.fixture(scope="module")
-def policy() -> EmbeddedPolicy:
-    return EmbeddedPolicy(MiniLMEmbedder())
-
-
-def first(policy: EmbeddedPolicy, question: str, *options: str) -> ToolCall | Draft:
-    return policy.propose(State(Task(question, ("v",), options, 20.0), ()), 4)[0].action
+First = Callable[..., ToolCall | Draft]
 
 
 @pytest.mark.parametrize(
@@ -57,15 +48,15 @@ def first(policy: EmbeddedPolicy, question: str, *options: str) -> ToolCall | Dr
     ],
 )
 def test_the_first_call(
-    policy: EmbeddedPolicy, question: str, options: tuple[str, ...], tool: str, arguments: Mapping[str, Any]
+    first: First, question: str, options: tuple[str, ...], tool: str, arguments: Mapping[str, Any]
 ) -> None:
-    action = first(policy, question, *options)
+    action = first(question, *options)
     assert isinstance(action, ToolCall), action
     assert action.tool == tool
     assert arguments.items() <= dict(action.arguments).items()
 
 
-def test_what_a_word_is_made_of_is_not_read(policy: EmbeddedPolicy) -> None:
-    action = first(policy, "What is the word made of?", "a cloud", "fire", "wood")
+def test_what_a_word_is_made_of_is_not_read(first: First) -> None:
+    action = first("What is the word made of?", "a cloud", "fire", "wood")
     assert isinstance(action, Draft), action
     assert action.status == "cannot"
