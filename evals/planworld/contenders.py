@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import random
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,8 +16,11 @@ Vote = Callable[[Sequence[Found]], object]
 
 
 def majority(drafts: Sequence[Found]) -> object:
-    """Every draft has one vote; of equal numbers the first found wins."""
-    return _most((found, 1.0) for found in drafts)
+    """Every draft has one vote; between equal numbers a coin decides, the same one for the same drafts."""
+    counts = Counter(found.draft.value for found in drafts)
+    leading = [value for value, count in counts.items() if count == max(counts.values())]
+    coin = random.Random(repr([(found.draft.value, found.value) for found in drafts]))
+    return coin.choice(leading) if leading else None
 
 
 def weighted(drafts: Sequence[Found]) -> object:
