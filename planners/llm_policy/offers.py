@@ -1,0 +1,53 @@
+"""The tools as a model sees them, and which of its calls may run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from planners.llm.messages import FunctionCall, ToolSpec
+from planners.llm_policy.reply import ANSWER
+from planners.state import Draft, ToolCall
+from tools.base import Effects, Tool
+
+SUB_QUESTION = "sub_question"
+"""An argument that every tool gets besides its own, and that only the planner reads."""
+_ASK = {"type": "string", "description": "What you want to find out by this call, in one line."}
+_APPROVAL = " A person has to approve each call of it first."
+
+
+class Offers:
+    """Tools by name. Those with effects are offered as what needs approval, and run only when they are `approved`."""
+
+    def __init__(self, tools: Iterable[Tool], approved: Collection[str] = ()) -> None:
+        self._tools = {tool.name: tool for tool in tools if tool.name != ANSWER}
+        self._approved = frozenset(approved)
+
+    @property
+    def specs(self) -> list[ToolSpec]:
+        """In the order of their names, so that equal requests are equal."""
+        return [self._spec(self._tools[name]) for name in sorted(self._tools)]
+
+    def action(self, call: FunctionCall) -> tuple[ToolCall | Draft, str]:
+        """What a call becomes, and its sub-question; one that lacks approval becomes a 'cannot' that asks for it."""
+        arguments = dict(call.arguments)
+        asked = "" if self._asks_itself(call.name) else arguments.pop(SUB_QUESTION, "")
+        thought = " ".join(asked.split()) if isinstance(asked, str) else ""
+        action = ToolCall(call.name, arguments)
+        if not self._needs_approval(call.name):
+            return action, thought
+        effects = self._tools[call.name].effects.value
+        needed = f"approval of {action.key} ({effects}): add {call.name!r} to the setting approved_tools"
+        said = f"I cannot go on without {call.name}, which needs approval."
+        return Draft("cannot", said, confidence=0.3, missing=(needed,)), thought
+
+    def _spec(self, tool: Tool) -> ToolSpec:
+        schema = tool.schema()
+        if not self._asks_itself(tool.name):
+            schema = schema | {"properties": {SUB_QUESTION: _ASK} | schema.get("properties", {})}
+        return ToolSpec(tool.name, tool.description + _APPROVAL * self._needs_approval(tool.name), schema)
+
+    def _asks_itself(self, name: str) -> bool:
+        return SUB_QUESTION in self._tools[name].Args.model_fields
+
+    def _needs_approval(self, name: str) -> bool:
+        return self._tools[name].effects is not Effects.NONE and name not in self._approved
