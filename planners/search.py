@@ -23,13 +23,18 @@ from tools.base import BudgetExceeded, RunError
 
 __all__ = ["SearchResult", "TreeSearch"]
 
+OnTell = Callable[[Engine], None]
+
+
+def _nothing(_engine: Engine) -> None:
+    """What is done after a step by default."""
+
 
 class TreeSearch:
     """One search; the same seed and a deterministic policy give the same tree when `workers` is 1.
 
     `k` proposals are asked for at a time. `workers` rollouts are in flight at once: policy, environment and verifier
-    are then called from so many threads. `result` holds what was found so far, also after a RunError. `on_tell` is
-    called after every step; `planners.snapshot.engine_to_json` of what it is given is all that `resume` needs.
+    are then called from so many threads. `result` holds what was found so far, also after a RunError.
     """
 
     def __init__(
@@ -43,38 +48,42 @@ class TreeSearch:
         seed: int = 0,
         k: int = 4,
         workers: int = 1,
-        on_tell: Callable[[Engine], None] = lambda _engine: None,
     ) -> None:
         self._policy, self._environment, self._verifier = policy, environment, verifier
         self._selector = selector or Puct()
         self._budget = budget or Budget()
-        self._seed, self._k, self._workers, self._on_tell = seed, k, workers, on_tell
+        self._seed, self._k, self._workers = seed, k, workers
         self.result: SearchResult | None = None
 
-    def run(self, task: Task) -> SearchResult:
+    def run(self, task: Task, on_tell: OnTell = _nothing) -> SearchResult:
         """Search until the answer is decided, the tree is exhausted or the budget is spent.
 
+        `on_tell` is called after every step; planners.snapshot.engine_to_json of what it is given is all that `resume`
+        needs.
         Raises Cancelled and ApprovalRequired as they come; `result` then holds what was found until there.
         """
         self._budget.start()
         rng = random.Random(self._seed)
-        return self._drive(Engine(task, selector=self._selector, budget=self._budget, rng=rng, k=self._k))
+        return self._drive(Engine(task, selector=self._selector, budget=self._budget, rng=rng, k=self._k), on_tell)
 
-    def resume(self, saved: Mapping[str, Any], restore: Restore = plain_observation) -> SearchResult:
+    def resume(
+        self, saved: Mapping[str, Any], restore: Restore = plain_observation, on_tell: OnTell = _nothing
+    ) -> SearchResult:
         """Go on from a snapshot as if there had been no interruption; see `run`.
 
         `restore` makes observations of what was saved of them (planners.environment.ToolEnvironment.restore); only
         what was in flight is done again.
         """
-        return self._drive(engine_from_json(saved, selector=self._selector, budget=self._budget, restore=restore))
+        engine = engine_from_json(saved, selector=self._selector, budget=self._budget, restore=restore)
+        return self._drive(engine, on_tell)
 
-    def _drive(self, engine: Engine) -> SearchResult:
+    def _drive(self, engine: Engine, on_tell: OnTell) -> SearchResult:
         self.result = result = engine.result
         try:
             if self._workers == 1:
-                self._one_by_one(engine)
+                self._one_by_one(engine, on_tell)
             else:
-                self._on_threads(engine)
+                self._on_threads(engine, on_tell)
         except RunError:
             result.truncated = True
             raise
@@ -83,7 +92,7 @@ class TreeSearch:
             result.cost = _cost(engine, len(result.tree))
         return result
 
-    def _one_by_one(self, engine: Engine) -> None:
+    def _one_by_one(self, engine: Engine, on_tell: OnTell) -> None:
         while leaves := engine.ask():
             try:
                 outcome = self._work(leaves[0])
@@ -91,9 +100,9 @@ class TreeSearch:
                 engine.stop()
                 continue
             engine.tell(leaves[0].id, outcome)
-            self._on_tell(engine)
+            on_tell(engine)
 
-    def _on_threads(self, engine: Engine) -> None:
+    def _on_threads(self, engine: Engine, on_tell: OnTell) -> None:
         running: dict[Future[Outcome], Leaf] = {}
         with ThreadPoolExecutor(self._workers) as pool:
             while True:
@@ -110,7 +119,7 @@ class TreeSearch:
                         engine.stop()
                         continue
                     engine.tell(leaf.id, outcome)
-                    self._on_tell(engine)
+                    on_tell(engine)
 
     def _work(self, leaf: Leaf) -> Outcome:
         if isinstance(leaf, Propose):

@@ -113,13 +113,9 @@ def overhead() -> Iterator[Result]:
     yield Result(f"search overhead a node, {BUSY_NODES} nodes", min(spent), "ms", target=OVERHEAD_MS)
     sizes: list[int] = []
     began = time.process_time()
-    TreeSearch(
-        busy,
-        busy,
-        busy,
-        budget=limits,
-        on_tell=lambda engine: sizes.append(len(json.dumps(engine_to_json(engine)))),
-    ).run(TASK)
+    TreeSearch(busy, busy, busy, budget=limits).run(
+        TASK, lambda engine: sizes.append(len(json.dumps(engine_to_json(engine))))
+    )
     a_save = (time.process_time() - began) / len(sizes) * 1000
     yield Result(f"a snapshot after every step, mean up to {BUSY_NODES} nodes", a_save, "ms")
     yield Result(f"size of the snapshot with {BUSY_NODES} nodes", sizes[-1] / 1024, "KiB")

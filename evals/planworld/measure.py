@@ -55,7 +55,7 @@ def drafts_by_rollout(contender: Contender, world: PlanWorld, rollouts: int, see
         found.extend((engine.budget.rollouts, draft) for draft in drafts[len(found) :])
 
     limits = Budget(max_rollouts=rollouts, max_tool_calls=10**6, max_nodes=10**6, stop_confidence=NEVER_DECIDED)
-    TreeSearch(policy, world, world, selector=contender.selector, budget=limits, seed=seed, on_tell=note).run(TASK)
+    TreeSearch(policy, world, world, selector=contender.selector, budget=limits, seed=seed).run(TASK, note)
     return found
 
 

@@ -190,7 +190,7 @@ def test_any_text_in_arguments_survives() -> None:
     policy = ScriptedPolicy({(): [(call, 1.0)], ("ask",): [(Draft("answered", "#", (1.0, 2.0)), 1.0)]})
     seen: list[Engine] = []
     environment = FakeEnvironment()
-    found = TreeSearch(policy, environment, ConfidenceVerifier(), budget=budget(), on_tell=seen.append).run(TASK)
+    found = TreeSearch(policy, environment, ConfidenceVerifier(), budget=budget()).run(TASK, seen.append)
     assert found.tree[1].action == call
     resumed = through_json(seen[-1], budget())
     assert resumed.nodes[1].action == call
@@ -211,7 +211,7 @@ def test_resume_through_the_search_itself() -> None:
             raise Killed
 
     with pytest.raises(Killed):
-        TreeSearch(world, world, world, budget=budget(6), seed=1, on_tell=save).run(TASK)
+        TreeSearch(world, world, world, budget=budget(6), seed=1).run(TASK, save)
     found = TreeSearch(world, world, world, budget=budget(6), seed=99).resume(json.loads(saved[-1]))
     assert [node.to_json() for node in found.tree] == [node.to_json() for node in whole.tree]
     assert found.trace == whole.trace

@@ -49,7 +49,7 @@ class Logged(PlanWorld):
 
 def search(world: Logged) -> TreeSearch:
     budget = Budget(max_rollouts=8, max_tool_calls=99, stop_confidence=2.0, clock=lambda: 0.0)
-    return TreeSearch(world, world, world, budget=budget, seed=3, on_tell=world.save)
+    return TreeSearch(world, world, world, budget=budget, seed=3)
 
 
 def nodes(found: SearchResult) -> list[dict[str, Any]]:
@@ -62,13 +62,13 @@ def test_the_next_process_finishes_the_search(tmp_path: Path, fields: dict[str, 
     killed = Logged(6, 0.5, folder=tmp_path / "killed")
     for world in (whole, killed):
         world.folder.mkdir()
-    expected = search(whole).run(TASK)
+    expected = search(whole).run(TASK, whole.save)
     doomed = Logged(6, 0.5, folder=killed.folder, **fields)  # type: ignore[arg-type]
-    process = multiprocessing.get_context("fork").Process(target=search(doomed).run, args=(TASK,))
+    process = multiprocessing.get_context("fork").Process(target=search(doomed).run, args=(TASK, doomed.save))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    found = search(killed).resume(json.loads((killed.folder / "search.json").read_text()))
+    found = search(killed).resume(json.loads((killed.folder / "search.json").read_text()), on_tell=killed.save)
     assert nodes(found) == nodes(expected)
     assert found.drafts == expected.drafts
     assert found.cost == expected.cost
