@@ -56,6 +56,16 @@ def capabilities(settings: Settings) -> list[Capability]:
             "" if _installed("faiss") else "pip install 'videre[cpu]'",
         ),
         Capability("SQL over memory", _backed("duckdb", "DuckDB in a locked worker process")),
-        Capability("planning", "embedded policy with tree search", "a language model"),
+        _planning(settings),
         Capability("recognising objects, actions, scenes", "", f"a vision-language model; {gpu}"),
     ]
+
+
+def _planning(settings: Settings) -> Capability:
+    """The model is named, not asked."""
+    embedded = "embedded policy with tree search"
+    if not settings.llm_model:
+        return Capability("planning", embedded, "a language model: set VIDERE_LLM_MODEL (and VIDERE_LLM_BASE_URL)")
+    from agent.llm import endpoint
+
+    return Capability("planning", f"{settings.llm_model} at {endpoint(settings).place}, else {embedded}")

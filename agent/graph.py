@@ -6,9 +6,10 @@ in the run's `Run` object, which travels beside the state as LangGraph's runtime
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -17,6 +18,7 @@ from langgraph.runtime import Runtime
 
 from agent.ingest import IngestReport, IngestTools, ingest
 from agent.learning import experienced, remember
+from agent.llm import Planner, with_llm
 from planners.aggregate import aggregate
 from planners.answer import Answer
 from planners.budget import Budget
@@ -59,6 +61,8 @@ class Run:
     reports: list[IngestReport] = field(default_factory=list)
     results: list[SearchResult] = field(default_factory=list)
     """Of the searches, one a video."""
+    missing: list[str] = field(default_factory=list)
+    """What was wrong with the language model, where one is set."""
     answer: Answer | None = None
 
     def titles(self, video_ids: Sequence[str]) -> dict[str, str]:
@@ -116,25 +120,35 @@ def search(state: AskState, runtime: Runtime[Run]) -> AskState:
         # A live stream grows: the question is put to what is there now. Its length, read afterwards, is no shorter.
         context.memory(video_id)
         task = Task(question, (video_id,), options, float(run.library.video(video_id).media["duration_s"]))
-        run.results.append(_search(run, context, task, run.settings.max_seconds / len(state["video_ids"])))
+        run.results.append(_search(run, context, task, 1 / len(state["video_ids"])))
     return {}
 
 
-def _search(run: Run, context: ToolContext, task: Task, max_seconds: float) -> SearchResult:
+def _search(run: Run, context: ToolContext, task: Task, share: float) -> SearchResult:
+    """Search in one video, with a share of the question's time and of what the language model may use."""
     settings, embedder = run.settings, run.ingest_tools.embedder
     policy: Policy = EmbeddedPolicy(embedder)
     if settings.learn:
         policy = experienced(policy, run.library.root, embedder, task.question)
-    tree = TreeSearch(
-        policy=policy,
-        environment=ToolEnvironment(run.registry, context),
-        verifier=EvidenceVerifier(),
-        budget=Budget(
-            max_rollouts=settings.max_rollouts, max_tool_calls=settings.max_tool_calls, max_seconds=max_seconds
-        ),
-        seed=settings.seed,
+    budget = Budget(
+        max_rollouts=settings.max_rollouts,
+        max_tool_calls=settings.max_tool_calls,
+        max_seconds=settings.max_seconds * share,
+        max_llm_calls=max(1, int(settings.max_llm_calls * share)),
+        max_tokens=int(settings.max_llm_tokens * share),
+        max_money=math.inf if settings.max_money is None else settings.max_money * share,
     )
-    return tree.run(task)
+    with with_llm(Planner(policy, EvidenceVerifier()), settings, run.registry, context, budget) as planner:
+        tree = TreeSearch(
+            policy=planner.policy,
+            environment=ToolEnvironment(run.registry, context),
+            verifier=planner.verifier,
+            budget=budget,
+            seed=settings.seed,
+        )
+        result = tree.run(task)
+    run.missing += [line for line in planner.missing if line not in run.missing]
+    return result
 
 
 def verify(state: AskState, runtime: Runtime[Run]) -> AskState:
@@ -146,6 +160,8 @@ def verify(state: AskState, runtime: Runtime[Run]) -> AskState:
         titles = run.titles(state["video_ids"])
         named = [(titles[video_id], one) for video_id, one in zip(state["video_ids"], answers, strict=True)]
         run.answer = join_answers(split_question(state["question"]).join, named, state["options"])
+    if run.missing:
+        run.answer = replace(run.answer, missing=(*run.answer.missing, *run.missing))
     if run.settings.learn:
         for result in run.results:
             remember(run.library.root, run.ingest_tools.embedder, result)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -33,6 +34,31 @@ class Settings(BaseSettings):
     max_rollouts: int = Field(8, ge=1, description="Branches that the search may try.")
     max_tool_calls: int = Field(24, ge=1, description="Tool calls that the search may make.")
     max_seconds: float = Field(60.0, gt=0, description="Seconds that the search may take (ingest not counted).")
+    llm_model: str = Field("", description="Language model that plans; empty = none.")
+    llm_base_url: SecretStr = Field(
+        default_factory=lambda: SecretStr(os.environ.get("OPENAI_BASE_URL", "")),
+        description="OpenAI-compatible server of the model (may hold user and password); empty = OpenAI's.",
+    )
+    llm_api_key: SecretStr = Field(
+        default_factory=lambda: SecretStr(os.environ.get("OPENAI_API_KEY", "")), description="Key for that server."
+    )
+    llm_memory_tokens: int = Field(3_000, ge=0, description="Tokens of memory that the model is shown at once.")
+    llm_context_tokens: int | None = Field(None, gt=0, description="Tokens that the model's context holds, if known.")
+    llm_price: tuple[float, float] | None = Field(
+        None, description="Price of a million tokens of prompt and of a million of answer."
+    )
+    max_llm_calls: int = Field(40, ge=1, description="Requests to the model that a question may make.")
+    max_llm_tokens: int = Field(400_000, ge=1, description="Tokens that it may use, prompts included.")
+    max_money: float | None = Field(None, ge=0, description="What it may cost, in the currency of llm_price.")
+    approved_tools: tuple[str, ...] = Field(
+        (), description="Tools with effects (files, network, money) that a language model may call unasked."
+    )
+
+    @model_validator(mode="after")
+    def _priced(self) -> Settings:
+        if self.max_money is not None and self.llm_price is None:
+            raise ValueError("max_money needs llm_price: without a price nobody knows when it is reached")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -23,4 +23,7 @@ def doctor() -> None:
     console.print(settings)
     for name, why in agent.registry.failures.items():
         console.print(f"[red]plug-in {name} failed to load:[/] {why}", highlight=False)
-    console.print("Nothing leaves this machine: no tool of this installation uses the network.")
+    if agent.settings.llm_model:
+        console.print("Questions, and what was read and heard in their videos, go to the language model named above.")
+    else:
+        console.print("Nothing leaves this machine: no tool of this installation uses the network.")

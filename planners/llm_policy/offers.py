@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from planners.llm.messages import FunctionCall, ToolSpec
 from planners.llm_policy.reply import ANSWER
@@ -11,7 +12,7 @@ from tools.base import Effects, Tool
 
 SUB_QUESTION = "sub_question"
 """An argument that every tool gets besides its own, and that only the planner reads."""
-_ASK = {"type": "string", "description": "What you want to find out by this call, in one line."}
+_ASK = {"type": "string", "description": "What this call is to find out."}
 _APPROVAL = " A person has to approve each call of it first."
 
 
@@ -41,7 +42,7 @@ class Offers:
         return Draft("cannot", said, confidence=0.3, missing=(needed,)), thought
 
     def _spec(self, tool: Tool) -> ToolSpec:
-        schema = tool.schema()
+        schema = untitled(tool.schema())
         if not self._asks_itself(tool.name):
             schema = schema | {"properties": {SUB_QUESTION: _ASK} | schema.get("properties", {})}
         return ToolSpec(tool.name, tool.description + _APPROVAL * self._needs_approval(tool.name), schema)
@@ -51,3 +52,10 @@ class Offers:
 
     def _needs_approval(self, name: str) -> bool:
         return self._tools[name].effects is not Effects.NONE and name not in self._approved
+
+
+def untitled(schema: Any) -> Any:
+    """A JSON schema without titles, which repeat the names and cost tokens. (A property may be called `title`.)"""
+    if isinstance(schema, dict):
+        return {key: untitled(value) for key, value in schema.items() if key != "title" or not isinstance(value, str)}
+    return [untitled(value) for value in schema] if isinstance(schema, list) else schema

@@ -1,0 +1,114 @@
+"""A language model for the search: where it is, what it may use, what it is shown, and what backs it.
+
+Whatever is wrong with the model, a question is answered: then by the policy that needs none, and the answer says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from memory.render import Line, render
+from planners.llm import LLMError, OpenAIChat, Price, Terms
+from planners.llm.endpoint import OPENAI, Endpoint
+from planners.llm.retry import Retries, Timeouts
+from planners.llm_policy import LLMPolicy, MixedPolicy, Shown, ShownVerifier
+from tools.types import PERCEIVED_KINDS, Evidence, Perceived
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+    from memory import VideoMemory
+    from planners.budget import Budget
+    from planners.state import Policy, Verifier
+    from tools.base import ToolContext
+    from tools.registry import Registry
+
+PATIENCE = 0.5
+"""Share of the search's time that one request may take, so that the other policy still has some when it fails."""
+ATTEMPTS = 3
+"""Of a request; fewer than where nothing else can answer."""
+MEMORY_SHARE = 0.25
+"""Share of the model's context that the memory may fill."""
+
+
+@dataclass
+class Planner:
+    """What a search plans with; `missing` fills up during the search."""
+
+    policy: Policy
+    verifier: Verifier
+    missing: list[str] = field(default_factory=list)
+    """What was wrong with the language model, one line each."""
+
+
+def endpoint(settings: Settings) -> Endpoint:
+    """Where the model of the settings is served."""
+    return Endpoint(
+        settings.llm_model,
+        settings.llm_base_url.get_secret_value() or OPENAI,
+        settings.llm_api_key.get_secret_value(),
+        retries=Retries(attempts=ATTEMPTS),
+    )
+
+
+@contextmanager
+def with_llm(
+    planner: Planner, settings: Settings, registry: Registry, context: ToolContext, budget: Budget
+) -> Iterator[Planner]:
+    """The planner with the model of the settings before its own policy; itself where no model is set."""
+    if not settings.llm_model:
+        yield planner
+        return
+    patience_s = min(Timeouts().total_s, PATIENCE * budget.max_seconds)
+    served = replace(endpoint(settings), timeouts=Timeouts(read_s=patience_s, total_s=patience_s))
+    terms = Terms(
+        meter=budget,
+        prices={} if settings.llm_price is None else {settings.llm_model: Price(*settings.llm_price)},
+        context_tokens=settings.llm_context_tokens,
+        cancelled=context.cancelled,
+    )
+    try:
+        llm = OpenAIChat(served, terms)
+    except LLMError as error:
+        yield Planner(planner.policy, planner.verifier, [_missing(str(error))])
+        return
+    with llm:
+        tokens = settings.llm_memory_tokens
+        if settings.llm_context_tokens is not None:
+            tokens = min(tokens, int(MEMORY_SHARE * settings.llm_context_tokens))
+        shown = shown_memory(context.memory(), tokens, llm.count_tokens)
+        tools = [registry.get(name) for name in registry.names()]
+        first = LLMPolicy(llm, tools, shown, approved=settings.approved_tools)
+        mixed = MixedPolicy(first, planner.policy)
+        advised = Planner(mixed, ShownVerifier(planner.verifier, shown))
+        yield advised
+    if mixed.gave_up:
+        advised.missing.append(_missing(mixed.gave_up))
+    elif not mixed.helped and first.faults:
+        advised.missing.append(_missing(first.faults[-1]))
+
+
+def shown_memory(memory: VideoMemory, tokens: int, count: Callable[[str], int]) -> Shown:
+    """The memory of a video as a model is shown it, at most so many tokens."""
+    found = render(memory, None, tokens, count)
+    return Shown(found.text, tuple(_evidence(line, memory.video.video_id) for line in found.lines))
+
+
+def _evidence(line: Line, video: str) -> Evidence:
+    source = PERCEIVED_KINDS.get(line.kind) if line.source == "event" else None
+    return Evidence(
+        video=video,
+        start_s=line.start_s,
+        end_s=line.end_s,
+        text=Perceived(text=line.words, source=source) if source else None,
+        note="" if source else line.words or line.kind,
+        tool="memory",
+        model=line.extractor,
+        confidence=line.confidence,
+    )
+
+
+def _missing(why: str) -> str:
+    return f"the language model (planned without it): {why}"
