@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.progress import progress_bar
+from agent.cli.signals import asked_to_end
 
 
 def ingest(
@@ -60,11 +60,12 @@ def _follow(source: Path, idle_s: float, *, as_json: bool) -> None:
     def told(text: str) -> None:
         typer.echo(f"videre: {text}", err=True)
 
-    # What stops a service ends a stream as Ctrl-C does: with what was seen published.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with progress_bar() as progress:
+    with progress_bar() as progress, asked_to_end() as cancelled:
         options = LiveOptions(idle_s=idle_s, started=started, told=told)
-        report = VideoAgent(progress=progress).follow(source, options)
+        report = VideoAgent(progress=progress, cancelled=cancelled).follow(source, options)
+    if not report.video_id:
+        typer.echo(f"videre: {source}: ended before its first picture; nothing was kept", err=True)
+        raise typer.Exit(130)
     if as_json:
         fields = {"video": str(source), "video_id": report.video_id, "live": False, "seconds": report.duration_s}
         typer.echo(json.dumps(fields | {"num_frames": report.num_frames, "missing": report.missing}))
