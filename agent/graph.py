@@ -138,7 +138,8 @@ def _search(run: Run, context: ToolContext, task: Task, share: float) -> SearchR
         max_tokens=int(settings.max_llm_tokens * share),
         max_money=math.inf if settings.max_money is None else settings.max_money * share,
     )
-    with with_llm(Planner(policy, EvidenceVerifier()), settings, run.registry, context, budget) as planner:
+    plain = Planner(policy, EvidenceVerifier())
+    with with_llm(plain, task.question, settings, run.registry, context, budget) as planner:
         tree = TreeSearch(
             policy=planner.policy,
             environment=ToolEnvironment(run.registry, context),

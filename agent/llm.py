@@ -5,16 +5,19 @@ Whatever is wrong with the model, a question is answered: then by the policy tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from memory.render import Line, render
 from planners.llm import LLMError, OpenAIChat, Price, Terms
+from planners.llm.completion import Request
 from planners.llm.endpoint import OPENAI, Endpoint
 from planners.llm.retry import Retries, Timeouts
+from planners.llm.tokens import request_tokens
 from planners.llm_policy import LLMPolicy, MixedPolicy, Shown, ShownVerifier
+from planners.llm_policy.offers import Offers
 from tools.types import PERCEIVED_KINDS, Evidence, Perceived
 
 if TYPE_CHECKING:
@@ -22,15 +25,17 @@ if TYPE_CHECKING:
     from memory import VideoMemory
     from planners.budget import Budget
     from planners.state import Policy, Verifier
-    from tools.base import ToolContext
+    from tools.base import Embedder, Tool, ToolContext
     from tools.registry import Registry
 
 PATIENCE = 0.5
 """Share of the search's time that one request may take, so that the other policy still has some when it fails."""
 ATTEMPTS = 3
 """Of a request; fewer than where nothing else can answer."""
-MEMORY_SHARE = 0.25
-"""Share of the model's context that the memory may fill."""
+MEMORY_SHARE, TOOLS_SHARE = 0.25, 0.4
+"""Shares of the model's context, where its size is known, that the memory and the tools may fill."""
+GENERAL = "search_memory"
+"""The tool that is offered first, whatever the question is."""
 
 
 @dataclass
@@ -55,7 +60,7 @@ def endpoint(settings: Settings) -> Endpoint:
 
 @contextmanager
 def with_llm(
-    planner: Planner, settings: Settings, registry: Registry, context: ToolContext, budget: Budget
+    planner: Planner, question: str, settings: Settings, registry: Registry, context: ToolContext, budget: Budget
 ) -> Iterator[Planner]:
     """The planner with the model of the settings before its own policy; itself where no model is set."""
     if not settings.llm_model:
@@ -80,6 +85,9 @@ def with_llm(
             tokens = min(tokens, int(MEMORY_SHARE * settings.llm_context_tokens))
         shown = shown_memory(context.memory(), tokens, llm.count_tokens)
         tools = [registry.get(name) for name in registry.names()]
+        if settings.llm_context_tokens is not None and context.embedder is not None:
+            room = int(TOOLS_SHARE * settings.llm_context_tokens)
+            tools = fitting_tools(tools, question, context.embedder, room, llm.count_tokens)
         first = LLMPolicy(llm, tools, shown, approved=settings.approved_tools)
         mixed = MixedPolicy(first, planner.policy)
         advised = Planner(mixed, ShownVerifier(planner.verifier, shown))
@@ -94,6 +102,22 @@ def shown_memory(memory: VideoMemory, tokens: int, count: Callable[[str], int]) 
     """The memory of a video as a model is shown it, at most so many tokens."""
     found = render(memory, None, tokens, count)
     return Shown(found.text, tuple(_evidence(line, memory.video.video_id) for line in found.lines))
+
+
+def fitting_tools(
+    tools: Sequence[Tool], question: str, embedder: Embedder, tokens: int, count: Callable[[str], int]
+) -> list[Tool]:
+    """The tools whose descriptions are nearest to the question, as many as so many tokens hold."""
+    vectors = embedder.embed([question, *(f"{tool.name}: {tool.description}" for tool in tools)])
+    near = vectors[1:] @ vectors[0]
+    ranked = sorted(range(len(tools)), key=lambda number: (tools[number].name != GENERAL, -near[number]))
+    kept: list[Tool] = []
+    for number in ranked:
+        cost = request_tokens(Request((), tuple(Offers([tools[number]]).specs)), count)
+        if cost <= tokens:
+            tokens -= cost
+            kept.append(tools[number])
+    return kept
 
 
 def _evidence(line: Line, video: str) -> Evidence:

@@ -52,7 +52,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, embedder: MiniLMEmbedder) 
     library = Library(folder / "library")
     media = {"duration_s": 60.0, "fps": "25/1", "width": 320, "height": 240, "num_frames": 1500, "has_audio": True}
     library.add_video(VideoRecord(VIDEO, VIDEO * 4, folder / "clip.mp4", media, "clip"))
-    common = {"attributes": {}, "entity_id": None, "confidence": 0.9}
+    common: dict[str, Any] = {"attributes": {"model": "ears"}, "entity_id": None, "confidence": 0.9}
     events = [
         {"event_id": "s1", "kind": "speech", "start_s": 12.0, "end_s": 15.5, "text": "we sail to Genoa"} | common,
         {"event_id": "t1", "kind": "text", "start_s": 30.0, "end_s": 31.0, "text": "EXIT"} | common,
@@ -153,7 +153,6 @@ def test_what_was_not_seen_is_not_answered(library: Library, embedder: MiniLMEmb
     ("script", "reason"),
     [
         ([Refusal(401, "bad key")], "OPENAI_API_KEY"),
-        ([Refusal(404, "no such model")], "check model name"),
         ([Reply("")] * 40, "cannot be used"),
         ([Refusal(503), Reset(), Refusal(429, headers={"retry-after": "600"})], "limits the rate"),
     ],
@@ -187,6 +186,25 @@ def test_the_budget_of_requests_holds(library: Library, embedder: MiniLMEmbedder
     assert len(server.requests) == 3
     assert answer.value == 2
     assert "LLM call budget" in answer.missing[-1]
+
+
+def test_a_small_context_gets_less_memory_and_the_tools_that_fit_the_question(
+    library: Library, embedder: MiniLMEmbedder
+) -> None:
+    with OpenAIServer([Reply(calls=[CITED])] * 8) as server:
+        answer, _ = ask(library, embedder, "What do they say in speech?", server, llm_context_tokens=5_000)
+    assert answer.answer == "To Genoa."
+    offered = [tool["function"]["name"] for tool in server.requests[0]["tools"]]
+    assert {"search_memory", "find_speech", "answer"} <= set(offered)
+    assert len(offered) < 10
+
+
+def test_a_model_that_goes_away_in_the_middle(library: Library, embedder: MiniLMEmbedder) -> None:
+    with OpenAIServer([Reply(calls=[SEARCH]), Refusal(401, "expired")]) as server:
+        answer, _ = ask(library, embedder, SHOTS, server)
+    assert answer.value == 2
+    assert "expired" in answer.missing[-1]
+    assert len(server.requests) == 2
 
 
 def test_a_price_gives_a_cost_and_a_limit_needs_a_price(
