@@ -10,12 +10,17 @@ import pytest
 from agent.cli.signals import asked_to_end
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_and_the_second_interrupts(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), asked_to_end() as cancelled:
+def signal_twice(number: signal.Signals) -> None:
+    with asked_to_end() as cancelled:
         assert not cancelled()
         os.kill(os.getpid(), number)
         assert cancelled()
         os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_and_the_second_interrupts(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt):
+        signal_twice(number)
     assert signal.getsignal(number) == before
