@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from planners.llm.errors import one_line
 from planners.llm.messages import FunctionCall, ToolSpec
 from planners.llm_policy.reply import ANSWER
 from planners.state import Draft, ToolCall
@@ -12,6 +13,8 @@ from tools.base import Effects, Tool
 
 SUB_QUESTION = "sub_question"
 """An argument that every tool gets besides its own, and that only the planner reads."""
+MAX_THOUGHT = 200
+"""Characters."""
 _ASK = {"type": "string", "description": "What this call is to find out."}
 _APPROVAL = " A person has to approve each call of it first."
 
@@ -32,7 +35,7 @@ class Offers:
         """What a call becomes, and its sub-question; one that lacks approval becomes a 'cannot' that asks for it."""
         arguments = dict(call.arguments)
         asked = "" if self._asks_itself(call.name) else arguments.pop(SUB_QUESTION, "")
-        thought = " ".join(asked.split()) if isinstance(asked, str) else ""
+        thought = one_line(asked, MAX_THOUGHT) if isinstance(asked, str) else ""
         action = ToolCall(call.name, arguments)
         if not self._needs_approval(call.name):
             return action, thought

@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 
 from planners.llm.completion import LLM, Choice
-from planners.llm.errors import BadOutput, ContextTooLong
-from planners.llm_policy.offers import Offers
+from planners.llm.errors import BadOutput, ContextTooLong, one_line
+from planners.llm_policy.offers import MAX_THOUGHT, Offers
 from planners.llm_policy.prompt import messages
 from planners.llm_policy.reply import ANSWER, Unreadable, answer_spec, draft_of, plain_reply, read_reply
 from planners.llm_policy.shown import Shown
@@ -18,8 +18,6 @@ SAMPLES = 3
 TEMPERATURE = 0.7
 """Of several samples; a single one is the model's likeliest."""
 MAX_TOKENS = 1_024
-MAX_THOUGHT = 200
-"""Characters."""
 
 
 class LLMPolicy:
@@ -75,7 +73,7 @@ class LLMPolicy:
 
     def _actions(self, choice: Choice, state: State) -> list[tuple[Action, str]]:
         """What one reply proposes, each with its sub-question or else the words before the calls."""
-        said = " ".join(choice.text.split())[:MAX_THOUGHT] if choice.calls else ""
+        said = one_line(choice.text, MAX_THOUGHT) if choice.calls else ""
         actions: list[tuple[Action, str]] = []
         try:
             if not choice.calls:
@@ -86,7 +84,7 @@ class LLMPolicy:
                     actions.append((draft_of(read_reply(call.arguments), state, self._shown.evidence), said))
                 else:
                     action, thought = self._offers.action(call)
-                    actions.append((action, thought[:MAX_THOUGHT] or said))
+                    actions.append((action, thought or said))
         except Unreadable as error:
             self.faults.append(f"the model's reply cannot be used: {error}")
         return actions

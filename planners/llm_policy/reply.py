@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from planners.llm.errors import one_line
 from planners.llm.json_text import NotJson, parse_json
 from planners.llm.messages import ToolSpec
 from planners.llm_policy.citations import Citation, citations_in, rows_of
@@ -18,6 +19,11 @@ PLAIN_CONFIDENCE = 0.5
 """Of an answer in plain text, which does not say how sure the model is."""
 UNCITED = 0.5
 """Factor of an answer that cites nothing that was seen; citations that match earn the rest by their share."""
+MAX_CHARS = 2_000
+"""Of an answer, and of what it says is missing."""
+
+Line = Annotated[str, AfterValidator(lambda text: one_line(text, MAX_CHARS))]
+"""One line without control characters: a model may repeat what it read, and that must not steer a terminal."""
 
 
 class Unreadable(ValueError):
@@ -28,7 +34,7 @@ class Reply(BaseModel):
     """Arguments of the tool `answer`. Of the typed values at most one is given."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
-    answer: str = Field(min_length=1, description="The answer as a sentence for a person.")
+    answer: Annotated[Line, Field(min_length=1)] = Field(description="The answer as a sentence for a person.")
     status: Literal["answered", "uncertain", "cannot"] = Field(
         "answered", description="'cannot' when nothing seen so far answers it and no tool is left that could."
     )
@@ -43,7 +49,7 @@ class Reply(BaseModel):
     citations: list[str] = Field(
         default_factory=list, description="Where it can be checked: '[video, start-end]' copied from what you read."
     )
-    missing: str = Field("", description="What would be needed for a better answer; empty when nothing is.")
+    missing: Line = Field("", description="What would be needed for a better answer; empty when nothing is.")
 
     @property
     def value(self) -> Value:
@@ -86,7 +92,7 @@ def plain_reply(text: str, options: Sequence[str]) -> Reply:
         except NotJson as error:
             raise Unreadable(f"the reply is neither a call nor an answer: {error}") from error
     named = [option for option in options if option.casefold() in text.casefold()]
-    return Reply(answer=text, option=named[0] if len(named) == 1 else None)
+    return read_reply({"answer": text, "option": named[0] if len(named) == 1 else None})
 
 
 def draft_of(reply: Reply, state: State, shown: Sequence[Evidence]) -> Draft:
@@ -105,7 +111,7 @@ def draft_of(reply: Reply, state: State, shown: Sequence[Evidence]) -> Draft:
     cited = list(dict.fromkeys([*_listed(reply.citations, video), *citations_in(reply.answer, video)]))
     path = [row for step in state.steps if step.result is not None for row in step.result.evidence]
     found = {citation: rows_of(citation, path) or rows_of(citation, shown) for citation in cited}
-    wrong = [str(citation) for citation, rows in found.items() if not rows]
+    wrong = [one_line(str(citation)) for citation, rows in found.items() if not rows]
     share = 1 - len(wrong) / len(cited) if cited else 0.0
     doubts = (f"evidence: the model cites {', '.join(wrong)}, where nothing was seen",) if wrong else ()
     if not cited:

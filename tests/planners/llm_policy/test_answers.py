@@ -81,6 +81,12 @@ def test_options_are_those_of_the_task() -> None:
     assert draft('{"answer": "He does.", "option": "the cook"}', CHOICE).option == "the cook"
 
 
+def test_nothing_steers_the_terminal() -> None:
+    found = draft(answer("At\n12 \x1b[2J s", missing="a\x07b", citations=["[\x1b]0;v, 1-2]", "[\x1b, 1-2]"]))
+    assert all(text.isprintable() for text in (found.answer, *found.missing))
+    assert found.answer == "At 12 [2J s"
+
+
 def test_a_cannot_says_what_is_missing() -> None:
     found = draft(answer("Nobody tells.", status="cannot", missing="the end of the video"))
     assert (found.status, found.missing) == ("cannot", ("the end of the video",))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from planners.llm import ScriptedLLM
 from planners.llm.completion import Request, TokenLogprob
@@ -11,7 +15,7 @@ from planners.llm.interpret import RawCall, RawChoice
 from planners.llm.messages import Data, SystemMessage, Text, ToolMessage, UserMessage
 from planners.llm.scripted import Said
 from planners.llm_policy import LLMPolicy
-from planners.state import Action, Draft, Proposal, State, ToolCall
+from planners.state import Action, Draft, Proposal, State, Task, ToolCall
 from tests.planners.llm_policy.fakes import CHOICE, MEMORY, TASK, TOOLS, answer, call, calls, row, seen
 
 
@@ -101,7 +105,9 @@ def test_results_are_shown_with_citations() -> None:
         [ContextTooLong("scripted", 10, 5)],
         [answer("x", confidence="very")],
         [answer("")],
+        [answer(" \n")],
         ['{"answer": 3'] * 2,
+        ["\x1b"],
         [calls(RawCall("answer", '{"answer": "x", "number": 1e999}'))],
     ],
 )
@@ -146,3 +152,26 @@ def test_the_system_message_is_the_same_whatever_the_video_says() -> None:
         systems |= {message.text for message in llm.requests[0].messages if isinstance(message, SystemMessage)}
     assert len(systems) == 1
     assert "pirate" not in systems.pop()
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+names = st.sampled_from(["find", "count", "pay", "answer", "Functions.find", "nothing"])
+fields = st.sampled_from(["answer", "number", "interval_s", "citations", "option", "query", "sub_question", "status"])
+raw_calls = st.builds(
+    lambda name, arguments: RawCall(name, json.dumps(arguments)), names, st.dictionaries(fields, json_values)
+)
+replies = st.builds(lambda text, found: RawChoice(text, tuple(found)), st.text(), st.lists(raw_calls, max_size=3))
+
+
+@settings(deadline=None, max_examples=80)
+@given(replies, st.sampled_from([TASK, CHOICE]))
+def test_whatever_a_model_says_makes_proposals_or_faults(said: RawChoice, task: Task) -> None:
+    policy = LLMPolicy(ScriptedLLM(lambda _request: said), TOOLS, MEMORY, samples=1)
+    offers = policy.propose(State(task, (seen(),)), 2)
+    assert offers or policy.faults or any(call.name.casefold().endswith("find") for call in said.calls)
+    assert not offers or sum(offer.prior for offer in offers) == pytest.approx(1)
+    assert len({offer.action.key for offer in offers}) == len(offers) <= 2
