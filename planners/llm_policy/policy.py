@@ -18,12 +18,14 @@ SAMPLES = 3
 TEMPERATURE = 0.7
 """Of several samples; a single one is the model's likeliest."""
 MAX_TOKENS = 1_024
+LEAST_LOG_WEIGHT = -50.0
+"""No reply weighs nothing, however unlikely the server says it was."""
 
 
 class LLMPolicy:
     """Implements planners.state.Policy with one request a node, in which `samples` replies are drawn.
 
-    A reply weighs as much as the others, or, when the server tells log-probabilities, the geometric mean of the
+    A reply weighs as much as the others, or, when the server tells log-probabilities of all, the geometric mean of the
     probabilities of its tokens (whole replies differ in length too much to be compared). Its calls share its weight
     as 1 : 1/2 : 1/3 ..., and equal actions of different replies add up: with many samples priors become frequencies.
 
@@ -92,11 +94,16 @@ class LLMPolicy:
 
 def _weights(choices: Sequence[Choice]) -> list[float]:
     """Of the replies, not normalised; see LLMPolicy."""
-    means = [
-        math.fsum(token.logprob for token in choice.logprobs) / len(choice.logprobs)
-        for choice in choices
-        if choice.logprobs
-    ]
+    means = [mean for mean in map(_mean_logprob, choices) if mean is not None]
     if len(means) < len(choices):
         return [1.0] * len(choices)
-    return [math.exp(max(mean - max(means), -50.0)) for mean in means]
+    return [math.exp(max(mean - max(means), LEAST_LOG_WEIGHT)) for mean in means]
+
+
+def _mean_logprob(choice: Choice) -> float | None:
+    """None when it is not told; many servers tell it of the words before a call only, which says little of the call."""
+    tokens = choice.logprobs or ()
+    said = "".join(token.token for token in tokens)
+    if not tokens or not all(call.name in said for call in choice.calls):
+        return None
+    return math.fsum(token.logprob for token in tokens) / len(tokens)

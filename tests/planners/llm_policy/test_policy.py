@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from hypothesis import given, settings
@@ -55,13 +56,20 @@ def test_calls_of_one_reply_are_alternatives_the_first_likeliest() -> None:
     assert llm.requests[0].temperature == 0
 
 
-def test_log_probabilities_weigh_replies() -> None:
-    def reply(query: str, logprob: float, length: int) -> RawChoice:
-        return RawChoice("", (call("find", query=query),), "tool_calls", (TokenLogprob("x", logprob),) * length)
+def scored(query: str, logprob: float, length: int, token: str = "find ") -> RawChoice:
+    tokens = (TokenLogprob(token, logprob),) * length
+    return RawChoice("", (call("find", query=query),), "tool_calls", tokens)
 
-    offers, _ = propose(reply("rare", -2.0, 3), reply("likely", -0.5, 30))
+
+def test_log_probabilities_weigh_replies() -> None:
+    offers, _ = propose(scored("rare", -2.0, 3), scored("likely", -0.5, 30))
     assert keys(offers) == [find("likely"), find("rare")]
-    assert offers[0].prior / offers[1].prior == pytest.approx(2.718281828**1.5)
+    assert offers[0].prior / offers[1].prior == pytest.approx(math.exp(1.5))
+
+
+def test_log_probabilities_that_do_not_cover_the_call_do_not_count() -> None:
+    offers, _ = propose(scored("rare", -2.0, 3), scored("likely", -0.5, 3, token="Let me see."))
+    assert [offer.prior for offer in offers] == [0.5, 0.5]
 
 
 def test_sub_questions_become_thoughts_and_no_arguments() -> None:
