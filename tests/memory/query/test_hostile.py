@@ -235,7 +235,7 @@ MORE_BOMBS = [
     "SELECT json_group_array(range) FROM range(1000000000)",
     "SELECT to_json(range(100000000))",
     "SELECT count(*) FROM " + ", ".join(f"event e{number}" for number in range(60)),
-    "SELECT 1 FROM event " + " ".join(f"JOIN timeline t{n} ON t{n}.text <> event.text" for n in range(99)),
+    "SELECT count(*) FROM event " + " ".join(f"JOIN timeline t{n} ON t{n}.text <> event.text" for n in range(99)),
     "SELECT " + "NOT " * 4000 + "true",
     "SELECT " + " + ".join(["1"] * 4000),
     "SELECT " + "[" * 3000 + "1" + "]" * 3000,
