@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 VIDEOS = "videos"
 PACKS = "packs"
+LIBRARY_CACHE = "library"
+"""Of the indexes over all videos."""
 RECORD = "video.json"
 
 
@@ -102,9 +105,10 @@ class Library:
         return record
 
     def remove(self, video_id: str) -> None:
-        """Forget a video, also in packs; its file is not touched. Raises LibraryError for an unknown id."""
+        """Forget a video, also in packs and indexes; its file is not touched. Raises LibraryError for an unknown id."""
         self._store.remove(self._known(video_id), RECORD)
         self._packs().forget(video_id)
+        shutil.rmtree(self._store.cache_folder(LIBRARY_CACHE), ignore_errors=True)
 
     def _known(self, video_id: str) -> str:
         """The folder of a video, also of one whose record is damaged."""
@@ -170,7 +174,7 @@ class Library:
 
         records = self.videos() if video_ids is None else [self.video(video_id) for video_id in video_ids]
         videos = [(record, self._segments(record.video_id)) for record in records]
-        return LibraryMemory(self._store, self._packs(), videos)
+        return LibraryMemory(self._store, self._packs(), videos, self._store.cache_folder(LIBRARY_CACHE))
 
     def pack(self) -> None:
         """Copy the rows of all videos into few files, which makes questions over the whole library faster."""

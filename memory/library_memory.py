@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memory.rows import stored_schema, video_table
@@ -35,8 +36,10 @@ class LibraryMemory(RowSource):
     (`Library.verify` does that).
     """
 
-    def __init__(self, store: Store, packs: PackFolder, videos: Sequence[tuple[VideoRecord, SegmentFolder]]) -> None:
-        super().__init__(store.cache_folder("library"))
+    def __init__(
+        self, store: Store, packs: PackFolder, videos: Sequence[tuple[VideoRecord, SegmentFolder]], cache: Path
+    ) -> None:
+        super().__init__(cache)
         self.videos = [record for record, _ in videos]
         self._store, self._packs = store, packs
         self._folders = {record.video_id: folder for record, folder in videos}

@@ -58,7 +58,7 @@ class Store(ABC):
 
     @abstractmethod
     def remove(self, folder: str, seal: str) -> None:
-        """Delete a folder: `seal` goes out of sight first. One that is gone already is fine."""
+        """Delete a folder and its cache: `seal` goes out of sight first. One that is gone already is fine."""
 
     @abstractmethod
     def remove_file(self, path: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -76,6 +77,7 @@ class RemoteStore(Store):
 
     def remove(self, folder: str, seal: str) -> None:
         self.remove_file(f"{folder}/{seal}")
+        shutil.rmtree(self.cache_folder(folder), ignore_errors=True)
         try:
             self._files.rm(self._path(folder), recursive=True)
         except FileNotFoundError:

@@ -52,6 +52,22 @@ def test_remove_forgets_everything(library: Library, video_id: str) -> None:
     assert list((Path(library.root) / "videos").iterdir()) == []
 
 
+@pytest.mark.parametrize("root", ["", "memory://forget/lib"])
+def test_remove_leaves_no_index_behind(
+    root: str, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    library = Library(root) if root else library
+    library.add_video(VideoRecord("ab" * 8, "ab" * 32, Path("x"), {}))
+    indexes = []
+    for memory in (library.open("ab" * 8), library.open_all()):
+        indexes.append(memory._cache / "index" / "x.faiss")
+        indexes[-1].parent.mkdir(parents=True)
+        indexes[-1].write_bytes(b"vectors")
+    library.remove("ab" * 8)
+    assert not any(path.exists() for path in indexes)
+
+
 def test_verify_names_damage_and_has_segment_sees_it(library: Library, video_id: str) -> None:
     segment = Path(library.root) / library.write_segment(video_id, "shots", "1", {"hz": 2}, {"shot": [{"shot_id": 0}]})
     assert library.verify(video_id) == []
