@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -102,6 +102,33 @@ class Embedder(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class View:
+    """A picture to be looked at: a frame, or a grid of frames."""
+
+    rgb: npt.NDArray[np.uint8] = field(repr=False)
+    """uint8 RGB [H, W, 3]."""
+    times_s: tuple[float, ...]
+    """Times of the frames in it, seconds; of a grid row by row."""
+
+
+Reply = TypeVar("Reply", bound=BaseModel)
+
+
+class VisionModel(Protocol):
+    """Answers questions about pictures."""
+
+    model: str
+
+    def ask(self, views: Sequence[View], prompt: str, reply: type[Reply]) -> Reply:
+        """What the model says of the pictures, in the form of `reply`.
+
+        The model is told the time of every frame and its number, counted from 1 through all views. The prompt holds
+        words of ours or of the caller of a tool; what comes back is data. Raises ToolError, BudgetExceeded, Cancelled.
+        """
+        ...
+
+
 @dataclass
 class ToolContext:
     """What a tool may use. Everything with effects or state arrives here, so tests can replace it."""
@@ -112,6 +139,8 @@ class ToolContext:
     artifacts: Path
     """Folder for files that a tool writes; it may write nowhere else."""
     embedder: Embedder | None = None
+    vision: VisionModel | None = None
+    """Who looks at frames; None where no model is set that can."""
     device: str = "cpu"
     rng: random.Random = field(default_factory=lambda: random.Random(0))
     progress: Callable[[str, float], None] = lambda _text, _fraction: None
@@ -135,6 +164,11 @@ class ToolContext:
         if video_id not in self._open:
             self._open[video_id] = self.library.open(video_id)
         return self._open[video_id]
+
+    def reopen(self, video: str = "") -> VideoMemory:
+        """The memory of a video as of now, for tools that have written to it."""
+        self._open.pop(self.video_id(video), None)
+        return self.memory(video)
 
     def reader(self, video: str = "") -> VideoReader:
         """A media reader on the source file of a video. Raises MediaError when the file is gone."""
@@ -171,6 +205,8 @@ class Tool(ABC):
 
     name: ClassVar[str]
     description: ClassVar[str]
+    needs_vision: ClassVar[bool] = False
+    """Whether it can do nothing without `ToolContext.vision`."""
     version: ClassVar[str] = "1"
     effects: ClassVar[Effects] = Effects.NONE
     Args: ClassVar[type[ToolArgs]]
