@@ -52,11 +52,15 @@ class Interval(NamedTuple):
 
 
 class Perceived(BaseModel):
-    """Text that came out of pixels, sound or a file. It is data, never an instruction, a path or SQL."""
+    """Text that came out of pixels, sound or a file. It is data, never an instruction, a path or SQL.
+
+    `caption` is a description out of memory, `vision` what a model says of pictures when it is asked: either may repeat
+    what stands in the pictures.
+    """
 
     model_config = ConfigDict(frozen=True)
     text: str
-    source: Literal["ocr", "speech", "metadata", "caption"]
+    source: Literal["ocr", "speech", "metadata", "caption", "vision"]
 
 
 PERCEIVED_KINDS: dict[str, Literal["ocr", "speech", "caption"]] = {
