@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.run import Approve, Caller
 from agent.settings import Settings
 
 if TYPE_CHECKING:
-    from agent.graph import Run
+    from agent.events import Event
     from agent.ingest import IngestReport, IngestTools
     from agent.live import LiveOptions, LiveReport
+    from agent.run import Run
+    from agent.store import AgentStore
+    from agent.store.turns import ThreadInfo
+    from agent.thread import Thread
     from memory import Library
     from planners.answer import Answer
     from tools.base import ToolContext
@@ -24,15 +30,12 @@ Progress = Callable[[str, float], None]
 Videos = str | Path | Sequence[str | Path]
 
 
-def _silent(_text: str, _share: float) -> None:
-    return None
-
-
 class VideoAgent:
     """Answers questions about videos; watches a video once and keeps what it saw in a library.
 
     `library` is the folder of memories (default: the settings'); `progress(text, share)` is told what is going on;
-    `cancelled()` is asked at least once a second whether to stop.
+    `cancelled()` is asked at least once a second whether to stop; `approve(need)` asks a person whether something with
+    effects, or that costs much, may be done.
     """
 
     def __init__(
@@ -40,12 +43,14 @@ class VideoAgent:
         library: str | Path | None = None,
         *,
         settings: Settings | None = None,
-        progress: Progress = _silent,
-        cancelled: Callable[[], bool] = lambda: False,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        approve: Approve | None = None,
     ) -> None:
         self.settings = settings or Settings.read()
         self._root = library if library is not None else self.settings.home
-        self._progress, self._cancelled = progress, cancelled
+        default = Caller()
+        self.caller = Caller(progress or default.progress, cancelled or default.cancelled, approve)
         self.last_run: Run | None = None
         """The run behind the latest answer: search result, trace, ingest reports."""
 
@@ -79,11 +84,35 @@ class VideoAgent:
 
         return build_graph()
 
+    @cached_property
+    def threads_graph(self) -> Any:
+        """The graph whose every step is kept."""
+        from agent.graph import build_graph
+
+        return build_graph(self.store.checkpointer)
+
+    @cached_property
+    def store(self) -> AgentStore:
+        """Conversations, and results of tools. Raises InvalidArguments when its folder cannot be used."""
+        from agent.store import AgentStore
+
+        return AgentStore(self.settings.state or _state_folder(str(self._root)), self.registry)
+
+    @property
+    def _watched(self) -> dict[str, Any]:
+        return {"progress": self.caller.progress, "cancelled": self.caller.cancelled}
+
     def ingest(self, video: str | Path) -> IngestReport:
         """Watch a video (what is missing of it). Raises MediaError for a file that is no video."""
         from agent.ingest import ingest
 
-        return ingest(Path(video), self.library, self._ingest_tools, progress=self._progress, cancelled=self._cancelled)
+        return ingest(
+            Path(video),
+            self.library,
+            self._ingest_tools,
+            progress=self.caller.progress,
+            cancelled=self.caller.cancelled,
+        )
 
     def follow(self, source: str | Path, options: LiveOptions | None = None) -> LiveReport:
         """Watch a growing file, a FIFO or a camera until it ends; it can be asked about by its id meanwhile.
@@ -93,7 +122,12 @@ class VideoAgent:
         from agent.live import follow
 
         return follow(
-            Path(source), self.library, self._ingest_tools, options, progress=self._progress, cancelled=self._cancelled
+            Path(source),
+            self.library,
+            self._ingest_tools,
+            options,
+            progress=self.caller.progress,
+            cancelled=self.caller.cancelled,
         )
 
     def ask(
@@ -103,27 +137,17 @@ class VideoAgent:
         options: Sequence[str] | None = None,
         *,
         save: str | Path | None = None,
+        caller: Caller | None = None,
     ) -> Answer:
         """Answer a question about one or several videos.
 
         `options` makes it a multiple-choice question; `save` names a folder that gets annotated pictures of the
         evidence. Raises MediaError (the file), InvalidArguments (the question), Cancelled.
         """
-        from agent.graph import Run
-
-        paths = [video] if isinstance(video, str | Path) else list(video)
-        run = Run(
-            settings=self.settings,
-            library=self.library,
-            registry=self.registry,
-            ingest_tools=self._ingest_tools,
-            artifacts=Path(save) if save is not None else Path(tempfile.gettempdir()) / "videre-artifacts",
-            progress=self._progress,
-            cancelled=self._cancelled,
-            trace_id=uuid.uuid4().hex[:12],
-        )
+        run = self.new_run(caller, artifacts=save)
+        paths = [str(path) for path in _paths(video)]
         self._graph.invoke(
-            {"question": question, "options": list(options or []), "paths": [str(path) for path in paths]},
+            {"trace_id": run.trace_id, "question": question, "options": list(options or []), "paths": paths},
             context=run,
         )
         self.last_run = run
@@ -134,18 +158,68 @@ class VideoAgent:
             save_evidence(run.answer, self.library, Path(save))
         return run.answer
 
+    def stream(self, video: Videos, question: str, options: Sequence[str] | None = None) -> Iterator[Event]:
+        """The events of `ask` as they happen (agent.events), the answer last; closing the iterator cancels it."""
+        from agent.streaming import streamed
+
+        return streamed(self.caller, lambda caller: self.ask(video, question, options, caller=caller))
+
+    def thread(self, name: str) -> Thread:
+        """A conversation, in which questions may refer to earlier ones; it is kept, and survives interruptions."""
+        from agent.thread import Thread
+
+        return Thread(self, name)
+
+    def threads(self) -> list[ThreadInfo]:
+        """All conversations with an answer, the latest first."""
+        return self.store.turns.threads()
+
+    def new_run(
+        self,
+        caller: Caller | None = None,
+        *,
+        thread: str = "",
+        trace_id: str = "",
+        artifacts: str | Path | None = None,
+    ) -> Run:
+        """What one pass through the graph works with; in a thread it is kept."""
+        from agent.run import Run
+
+        return Run(
+            settings=self.settings,
+            library=self.library,
+            registry=self.registry,
+            ingest_tools=self._ingest_tools,
+            artifacts=Path(artifacts) if artifacts is not None else Path(tempfile.gettempdir()) / "videre-artifacts",
+            trace_id=trace_id or uuid.uuid4().hex[:12],
+            caller=caller or self.caller,
+            thread=thread,
+            store=self.store if thread else None,
+            cache=self.store.observations,
+        )
+
     def context(self, video: Videos, artifacts: str | Path) -> ToolContext:
         """A context for calling single tools on ingested videos (ingests what is missing)."""
         from tools.base import ToolContext
 
-        paths = [video] if isinstance(video, str | Path) else list(video)
-        video_ids = [self.ingest(path).video_id for path in paths]
+        video_ids = [self.ingest(path).video_id for path in _paths(video)]
         return ToolContext(
             library=self.library,
             videos=video_ids,
             artifacts=Path(artifacts),
             embedder=self._ingest_tools.embedder,
             device=self.settings.device,
-            progress=self._progress,
-            cancelled=self._cancelled,
+            progress=self.caller.progress,
+            cancelled=self.caller.cancelled,
         )
+
+
+def _paths(video: Videos) -> list[str | Path]:
+    return [video] if isinstance(video, str | Path) else list(video)
+
+
+def _state_folder(root: str) -> Path:
+    """Beside the memories when these are in a local folder; else in the user's own, by the library's address."""
+    if "://" not in root:
+        return Path(root) / "agent"
+    return Path.home() / ".videre" / "agent" / hashlib.sha256(root.encode()).hexdigest()[:16]

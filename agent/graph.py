@@ -1,99 +1,69 @@
 """The agent as a LangGraph state graph: understand -> ingest -> search -> verify -> answer.
 
-The state holds strings and numbers only (ids, texts, the answer as JSON), never frames or arrays: what is heavy lives
-in the run's `Run` object, which travels beside the state as LangGraph's runtime context.
+The state holds strings and numbers only (ids and texts), never frames, arrays or answers: what is heavy lives in the
+run (agent.run.Run), which travels beside the state as LangGraph's runtime context, or in the store, under the id of
+the question. So a conversation of any length costs a few hundred bytes a step, and any step can be gone back to.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+import itertools
+import operator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from agent.ingest import IngestReport, IngestTools, ingest
-from agent.learning import experienced, remember
-from agent.llm import Planner, with_llm
+from agent.events import Finished, Understood
+from agent.ingest import ingest
+from agent.learning import remember
+from agent.run import Run
+from agent.searching import search_video
 from planners.aggregate import aggregate
-from planners.answer import Answer
-from planners.budget import Budget
-from planners.embedded.policy import EmbeddedPolicy
 from planners.embedded.videos import join_answers, split_question
-from planners.environment import ToolEnvironment
-from planners.search import SearchResult, TreeSearch
-from planners.state import Policy, Task
-from planners.verifier import EvidenceVerifier
-from tools.base import InvalidArguments, ToolContext
+from planners.state import Task
+from tools.base import InvalidArguments
 
 if TYPE_CHECKING:
-    from agent.settings import Settings
-    from memory import Library
-    from tools.registry import Registry
+    from langgraph.checkpoint.base import BaseCheckpointSaver
 
 
 class AskState(TypedDict, total=False):
-    """What the graph hands from node to node."""
+    """What the graph hands from node to node, and from one question of a conversation to the next."""
 
+    trace_id: str
+    """Of the question at hand, with which it can be gone on."""
     question: str
     options: list[str]
     paths: list[str]
+    """Videos that the question names; none = those of the question before."""
+    resolved: str
+    """The question, standing by itself."""
+    settled: bool
+    """Whether it is answered without a search."""
     video_ids: list[str]
-    answer: dict[str, Any]
-
-
-@dataclass
-class Run:
-    """The heavy side of one question: what the nodes use and fill."""
-
-    settings: Settings
-    library: Library
-    registry: Registry
-    ingest_tools: IngestTools
-    artifacts: Path
-    progress: Callable[[str, float], None]
-    cancelled: Callable[[], bool]
-    trace_id: str
-    reports: list[IngestReport] = field(default_factory=list)
-    results: list[SearchResult] = field(default_factory=list)
-    """Of the searches, one a video."""
-    missing: list[str] = field(default_factory=list)
-    """What was wrong with the language model, where one is set."""
-    answer: Answer | None = None
-
-    def titles(self, video_ids: Sequence[str]) -> dict[str, str]:
-        """Names of videos for a person; those that share one are told apart by their ids."""
-        titles = {video_id: self.library.video(video_id).title or video_id for video_id in video_ids}
-        shared = Counter(titles.values())
-        return {one: title if shared[title] == 1 else f"{title} ({one})" for one, title in titles.items()}
-
-    def context(self, video_ids: list[str]) -> ToolContext:
-        return ToolContext(
-            library=self.library,
-            videos=video_ids,
-            artifacts=self.artifacts,
-            embedder=self.ingest_tools.embedder,
-            device=self.settings.device,
-            progress=self.progress,
-            cancelled=self.cancelled,
-        )
+    """What the question is about."""
+    known_ids: list[str]
+    """All videos of the conversation, in the order in which they came up."""
+    turns: Annotated[list[str], operator.add]
+    """Trace ids of the questions that were answered."""
 
 
 def understand(state: AskState, runtime: Runtime[Run]) -> AskState:
     """Check and tidy the request."""
+    run = runtime.context
     question = " ".join(state["question"].split())
     if not question:
         raise InvalidArguments('the question is empty: ask something, e.g. "How many shots are there?"')
-    if not state["paths"]:
+    if not state["paths"] and not state.get("video_ids"):
         raise InvalidArguments("no video given: name at least one file")
     options = [option.strip() for option in state["options"]]
     if any(not option for option in options) or len(set(options)) < len(options) or len(options) == 1:
         raise InvalidArguments("options must be at least two different, non-empty texts")
-    return {"question": question, "options": options}
+    run.caller.emit(Understood(run.trace_id, question, question))
+    return {"question": question, "options": options, "resolved": question, "settled": False}
 
 
 def ingest_missing(state: AskState, runtime: Runtime[Run]) -> AskState:
@@ -101,17 +71,21 @@ def ingest_missing(state: AskState, runtime: Runtime[Run]) -> AskState:
     run = runtime.context
     for path in state["paths"]:
         run.reports.append(
-            ingest(Path(path), run.library, run.ingest_tools, progress=run.progress, cancelled=run.cancelled)
+            ingest(
+                Path(path), run.library, run.ingest_tools, progress=run.caller.progress, cancelled=run.caller.cancelled
+            )
         )
+    if not state["paths"]:
+        return {}
     video_ids = list(dict.fromkeys(report.video_id for report in run.reports))
-    return {"video_ids": video_ids}
+    return {"video_ids": video_ids, "known_ids": list(dict.fromkeys([*state.get("known_ids", []), *video_ids]))}
 
 
 def search(state: AskState, runtime: Runtime[Run]) -> AskState:
     """Try tool calls until an answer is decided or the budget is spent; for several videos, one after another."""
     run = runtime.context
-    run.progress("thinking", 0.0)
-    question, options = state["question"], tuple(state["options"])
+    run.caller.progress("thinking", 0.0)
+    question, options = state["resolved"], tuple(state["options"])
     if len(state["video_ids"]) > 1:
         across = split_question(question)
         question, options = across.question, options if across.join == "each" else ()
@@ -120,47 +94,21 @@ def search(state: AskState, runtime: Runtime[Run]) -> AskState:
         # A live stream grows: the question is put to what is there now. Its length, read afterwards, is no shorter.
         context.memory(video_id)
         task = Task(question, (video_id,), options, float(run.library.video(video_id).media["duration_s"]))
-        run.results.append(_search(run, context, task, 1 / len(state["video_ids"])))
+        run.results.append(search_video(run, context, task, 1 / len(state["video_ids"])))
     return {}
-
-
-def _search(run: Run, context: ToolContext, task: Task, share: float) -> SearchResult:
-    """Search in one video, with a share of the question's time and of what the language model may use."""
-    settings, embedder = run.settings, run.ingest_tools.embedder
-    policy: Policy = EmbeddedPolicy(embedder)
-    if settings.learn:
-        policy = experienced(policy, run.library.root, embedder, task.question)
-    budget = Budget(
-        max_rollouts=settings.max_rollouts,
-        max_tool_calls=settings.max_tool_calls,
-        max_seconds=settings.max_seconds * share,
-        max_llm_calls=max(1, int(settings.max_llm_calls * share)),
-        max_tokens=int(settings.max_llm_tokens * share),
-        max_money=math.inf if settings.max_money is None else settings.max_money * share,
-    )
-    plain = Planner(policy, EvidenceVerifier())
-    with with_llm(plain, task.question, settings, run.registry, context, budget) as planner:
-        tree = TreeSearch(
-            policy=planner.policy,
-            environment=ToolEnvironment(run.registry, context),
-            verifier=planner.verifier,
-            budget=budget,
-            seed=settings.seed,
-        )
-        result = tree.run(task)
-    run.missing += [line for line in planner.missing if line not in run.missing]
-    return result
 
 
 def verify(state: AskState, runtime: Runtime[Run]) -> AskState:
     """Merge the drafts of all branches, weighted by their verdicts, into one answer; remember what was tried."""
     run = runtime.context
+    if not run.results:  # the process that had searched is gone; what it found is kept
+        search(state, runtime)
     answers = [aggregate(result, trace_id=run.trace_id) for result in run.results]
     run.answer = answers[0]
     if len(answers) > 1:
         titles = run.titles(state["video_ids"])
         named = [(titles[video_id], one) for video_id, one in zip(state["video_ids"], answers, strict=True)]
-        run.answer = join_answers(split_question(state["question"]).join, named, state["options"])
+        run.answer = join_answers(split_question(state["resolved"]).join, named, state["options"])
     if run.missing:
         run.answer = replace(run.answer, missing=(*run.answer.missing, *run.missing))
     if run.settings.learn:
@@ -170,20 +118,32 @@ def verify(state: AskState, runtime: Runtime[Run]) -> AskState:
 
 
 def answer(state: AskState, runtime: Runtime[Run]) -> AskState:
-    """Hand out the answer as JSON."""
+    """Hand out the answer, and keep it in a conversation."""
     run = runtime.context
+    if run.answer is None:  # see verify
+        (understand if state["settled"] else verify)(state, runtime)
     assert run.answer is not None
-    return {"answer": run.answer.to_json()}
+    if run.store is not None:
+        run.store.turns.save(run.thread, run.trace_id, state["question"], state["resolved"], run.answer)
+    run.caller.emit(Finished(run.trace_id, run.answer))
+    return {"turns": [run.trace_id]}
 
 
-def build_graph() -> Any:
-    """The compiled graph; invoke it with an AskState and `context=Run(...)`."""
+def _after_understanding(state: AskState) -> str:
+    return "answer" if state["settled"] else "ingest"
+
+
+def build_graph(checkpointer: BaseCheckpointSaver[Any] | None = None) -> Any:
+    """The compiled graph; invoke it with an AskState and `context=Run(...)`.
+
+    With a checkpointer each step is kept under the `thread_id` of the configuration; see agent.thread.
+    """
     graph = StateGraph(AskState, context_schema=Run)
-    steps = [("understand", understand), ("ingest", ingest_missing), ("search", search), ("verify", verify)]
-    previous = START
-    for name, node in [*steps, ("answer", answer)]:
+    steps = {"understand": understand, "ingest": ingest_missing, "search": search, "verify": verify, "answer": answer}
+    for name, node in steps.items():
         graph.add_node(name, node)
-        graph.add_edge(previous, name)
-        previous = name
-    graph.add_edge(previous, END)
-    return graph.compile()
+    graph.add_edge(START, "understand")
+    graph.add_conditional_edges("understand", _after_understanding, ["answer", "ingest"])
+    for before, after in itertools.pairwise(["ingest", "search", "verify", "answer", END]):
+        graph.add_edge(before, after)
+    return graph.compile(checkpointer=checkpointer)

@@ -278,12 +278,16 @@ class _Pass:
 
 
 def _derive(library: Library, report: IngestReport, tools: IngestTools, progress: Progress) -> None:
-    """Run what builds on other segments (also on those of derived extractors before it), when its inputs changed."""
+    """Run what builds on other segments (also on those of derived extractors before it), when its inputs changed.
+
+    What tools wrote into the memory (captions) is no input: the tools index it themselves.
+    """
     derived = [make() for make in tools.derived]
+    extractors = [make().name for make in tools.extractors]
     for number, extractor in enumerate(derived):
         memory = library.open(report.video_id)
-        later = tuple(f"{other.name}-" for other in derived[number:])
-        inputs = sorted(name for name in memory.segments() if not name.startswith(later))
+        before = tuple(f"{name}-" for name in (*extractors, *(other.name for other in derived[:number])))
+        inputs = sorted(name for name in memory.segments() if name.startswith(before))
         params = extractor.params() | {"inputs": inputs}
         if library.has_segment(report.video_id, extractor.name, extractor.version, params):
             report.reused.append(extractor.name)

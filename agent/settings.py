@@ -26,6 +26,9 @@ class Settings(BaseSettings):
         default_factory=lambda: str(Path.home() / ".videre" / "library"),
         description="Folder of the library of memories, or a URL of fsspec (s3://...).",
     )
+    state: Path | None = Field(
+        None, description="Folder of conversations and kept results; empty = `agent` in the library, if that is local."
+    )
     models: Path | None = Field(None, description="Folder with model weights, one sub-folder a model.")
     offline: bool = Field(False, description="Forbid every download.")
     device: str = Field("cpu", description="torch device for networks.")
@@ -50,14 +53,18 @@ class Settings(BaseSettings):
     max_llm_calls: int = Field(40, ge=1, description="Requests to the model that a question may make.")
     max_llm_tokens: int = Field(400_000, ge=1, description="Tokens that it may use, prompts included.")
     max_money: float | None = Field(None, ge=0, description="What it may cost, in the currency of llm_price.")
+    llm_parallel: int = Field(4, ge=1, le=64, description="Branches that wait for the model at the same time.")
+    ask_above_money: float | None = Field(None, ge=0, description="Cost above which a person is asked first.")
+    ask_above_seconds: float = Field(60.0, ge=0, description="A tool call that takes longer is asked about first.")
     approved_tools: tuple[str, ...] = Field(
         (), description="Tools with effects (files, network, money) that a language model may call unasked."
     )
 
     @model_validator(mode="after")
     def _priced(self) -> Settings:
-        if self.max_money is not None and self.llm_price is None:
-            raise ValueError("max_money needs llm_price: without a price nobody knows when it is reached")
+        for name in ("max_money", "ask_above_money"):
+            if getattr(self, name) is not None and self.llm_price is None:
+                raise ValueError(f"{name} needs llm_price: without a price nobody knows when it is reached")
         return self
 
     @classmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +39,16 @@ class VideoMemory(RowSource):
     def segments(self) -> set[str]:
         """Names of the segments (extractor, version, parameters)."""
         return {segment.name for segment in self._snapshot.segments}
+
+    @cached_property
+    def revision(self) -> str:
+        """A digest of all rows: equal for equal contents, another one as soon as anything is published or deleted."""
+        tables = [
+            [segment.name, table, facts["sha256"]]
+            for segment in self._snapshot.segments
+            for table, facts in segment.tables.items()
+        ]
+        return hashlib.sha256(json.dumps(sorted(tables)).encode()).hexdigest()[:16]
 
     @property
     def tables_present(self) -> set[str]:

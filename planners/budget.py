@@ -9,7 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tools.base import BudgetExceeded
+from tools.base import ApprovalRequired, BudgetExceeded
+
+SPENDING = "spending more"
+"""The action that a person is asked about at `ask_above_money`."""
 
 
 class Charge(Protocol):
@@ -40,6 +43,8 @@ class Budget:
     max_tokens: int = 10_000_000
     max_money: float = math.inf
     """In the currency of the price table."""
+    ask_above_money: float = math.inf
+    """Above it a person has to agree first (ApprovalRequired)."""
     max_answers: int | None = None
     stop_confidence: float = 0.8
     clock: Callable[[], float] = time.monotonic
@@ -105,10 +110,10 @@ class Budget:
         """Announce calls to a language model; with `after`, this makes a budget a planners.llm.accounting.Meter.
 
         Calls in flight count with the most that they can use, so they cannot pass a limit together.
-        Raises BudgetExceeded, and UnknownPrice when money is limited and no price is known.
+        Raises BudgetExceeded, ApprovalRequired, and UnknownPrice when money is limited and no price is known.
         """
         self.check_time()
-        if most.cost is None and math.isfinite(self.max_money):
+        if most.cost is None and math.isfinite(min(self.max_money, self.ask_above_money)):
             from planners.llm.errors import UnknownPrice
 
             raise UnknownPrice("money is limited and the price of the model is unknown: add it to the price table")
@@ -117,6 +122,10 @@ class Budget:
             self._check("LLM call", self.max_llm_calls, self.llm_calls + calls, most.calls)
             self._check("token", self.max_tokens, self.tokens + tokens, most.tokens)
             self._check("money", self.max_money, self.money + money, most.cost or 0.0)
+            if self.money + money + (most.cost or 0.0) > self.ask_above_money:
+                raise ApprovalRequired(
+                    SPENDING, f"the language model has cost {self.money:g} of {self.ask_above_money:g} so far"
+                )
             self._in_flight = (calls + most.calls, tokens + most.tokens, money + (most.cost or 0.0))
 
     def after(self, most: Charge, used: Charge) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import random
 import threading
 from collections.abc import Mapping, MutableMapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from planners.state import Observation, ToolCall
-from tools.base import Tool, ToolContext, ToolError
+from tools.base import ApprovalRequired, Denied, Effects, Tool, ToolContext, ToolError
 
 
 class ToolSource(Protocol):
@@ -22,27 +23,45 @@ class ToolSource(Protocol):
     def get(self, name: str) -> Tool: ...
 
 
+@dataclass
+class Consent:
+    """What a person said about calls that need approval, by their canonical text; may be added to during a search."""
+
+    said: dict[str, bool] = field(default_factory=dict)
+    ask_above_seconds: float = math.inf
+    """Calls that are expected to take longer need approval, too."""
+
+
 class ToolEnvironment:
     """Implements planners.state.Environment: each different call is executed once.
 
-    Calls are equal when tool, version, arguments (with defaults filled in) and the memory of the videos in scope are.
-    Every call draws its random numbers from a generator of its own, so results do not depend on the order of calls.
-    `cache` may be kept from one question to the next, about whatever videos; entries stay right, since their keys
-    name all that a result depends on.
+    Calls are equal when tool, version, arguments (with defaults filled in), the memory of the videos in scope and the
+    model that sees pictures are. Every call draws its random numbers from a generator of its own, so results do not
+    depend on the order of calls. `cache` may be kept from one question to the next, about whatever videos; entries
+    stay right, since their keys name all that a result depends on. Failures, results with artefacts, and those of tools
+    with effects or that read the whole library are shared by the branches of this search only.
     """
 
     def __init__(
-        self, registry: ToolSource, context: ToolContext, cache: MutableMapping[str, Observation] | None = None
+        self,
+        registry: ToolSource,
+        context: ToolContext,
+        cache: MutableMapping[str, Observation] | None = None,
+        consent: Consent | None = None,
     ) -> None:
         self._registry, self._context = registry, context
         self._seed = context.rng.getrandbits(64)
         self._cache = cache if cache is not None else {}
+        self._consent = consent or Consent()
+        self._own: dict[str, Observation] = {}
+        """Results of this search."""
         self._lock = threading.Lock()
 
     def execute(self, call: ToolCall) -> Observation:
         """The result of a call, or the ToolError it ended in. RunErrors pass through.
 
         Calls from several threads are executed one after the other: tools share models and database connections.
+        Raises ApprovalRequired for a call that nobody was asked about; one that was refused ends in Denied.
         """
         with self._lock:
             return self._execute(call)
@@ -52,14 +71,10 @@ class ToolEnvironment:
 
         Raises ToolError when the tool is no longer there.
         """
-        if saved["result"] is None:
-            observation = Observation(call, None, saved["error_kind"], saved["error"], saved["cached"])
-        else:
-            result = self._registry.get(call.tool).Result.model_validate(saved["result"])
-            observation = Observation(call, result, cached=saved["cached"])
+        observation = observation_from_json(self._registry, call, saved)
         with contextlib.suppress(ToolError):  # a call of a tool that is not there has no key
             key = self._key(self._registry.get(call.tool), call.arguments)
-            self._cache.setdefault(key, replace(observation, cached=False))
+            self._own.setdefault(key, replace(observation, cached=False))
         return observation
 
     def _execute(self, call: ToolCall) -> Observation:
@@ -69,16 +84,44 @@ class ToolEnvironment:
             key = self._key(tool, call.arguments)
         except ToolError as error:
             return _failure(call, error)
-        known = self._cache.get(key)
+        known = self._own.get(key) or self._cache.get(key)
         if known is not None:
+            self._own[key] = known
             return replace(known, call=call, cached=True)
+        try:
+            self._check_consent(tool, call)
+        except Denied as error:
+            return _failure(call, error)
         context = replace(self._context, rng=random.Random(f"{self._seed}:{key}"))
         try:
             observation = Observation(call, tool.call(call.arguments, context))
         except ToolError as error:
             observation = _failure(call, error)
-        self._cache[key] = observation
+        self._own[key] = observation
+        if _keeps(tool, observation):
+            self._cache[key] = observation
         return observation
+
+    def _check_consent(self, tool: Tool, call: ToolCall) -> None:
+        """Raises ApprovalRequired, or Denied."""
+        why = call.approval or self._too_long(tool, call)
+        if not why:
+            return
+        agreed = self._consent.said.get(call.key)
+        if agreed is None:
+            raise ApprovalRequired(call.key, why)
+        if not agreed:
+            raise Denied(f"{call.key} was not approved ({why}); do without it")
+
+    def _too_long(self, tool: Tool, call: ToolCall) -> str:
+        if math.isinf(self._consent.ask_above_seconds):
+            return ""
+        try:
+            args = tool.Args.model_validate(dict(call.arguments))
+        except ValidationError:  # the call itself reports it
+            return ""
+        seconds = tool.expected_seconds(args, self._context)
+        return f"it takes about {seconds:.0f} s" if seconds > self._consent.ask_above_seconds else ""
 
     def _key(self, tool: Tool, arguments: Mapping[str, Any]) -> str:
         """Canonical text of a call. Raises InvalidArguments when the call names a video that is not in scope."""
@@ -88,8 +131,25 @@ class ToolEnvironment:
             canonical = dict(arguments)
         if isinstance(canonical.get("video"), str):
             canonical["video"] = self._context.video_id(canonical["video"])
-        revision = {video: sorted(self._context.memory(video).extractors()) for video in self._context.videos}
+        revision = {video: self._context.memory(video).revision for video in self._context.videos}
         return json.dumps([tool.name, tool.version, canonical, revision], sort_keys=True, default=repr)
+
+
+def observation_from_json(registry: ToolSource, call: ToolCall, saved: Mapping[str, Any]) -> Observation:
+    """The inverse of planners.node.observation_json, the result with the type that its tool gives it.
+
+    Raises ToolError when the tool is no longer there, ValidationError when its results look different now.
+    """
+    if saved["result"] is None:
+        return Observation(call, None, saved["error_kind"], saved["error"], saved["cached"])
+    result = registry.get(call.tool).Result.model_validate(saved["result"])
+    return Observation(call, result, cached=saved["cached"])
+
+
+def _keeps(tool: Tool, observation: Observation) -> bool:
+    """Whether a result is worth keeping for later questions, and the key names all that it depends on."""
+    result = observation.result
+    return result is not None and not result.artifacts and tool.effects is Effects.NONE and not tool.reads_library
 
 
 def _failure(call: ToolCall, error: ToolError) -> Observation:

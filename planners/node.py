@@ -74,7 +74,7 @@ class Node:
             "id": self.id,
             "parent": self.parent,
             "action": None if self.action is None else action_json(self.action),
-            "observation": None if self.observation is None else _observation_json(self.observation),
+            "observation": None if self.observation is None else observation_json(self.observation),
             "verdict": None
             if self.verdict is None
             else {"value": self.verdict.value, "reasons": list(self.verdict.reasons)},
@@ -100,7 +100,7 @@ class Node:
 
 
 def action_json(action: Action) -> dict[str, Any]:
-    """A call as {"tool", "arguments"}, a draft as its fields."""
+    """A call as {"tool", "arguments", "approval"}, a draft as its fields."""
     if isinstance(action, Draft):
         return {
             "status": action.status,
@@ -111,10 +111,11 @@ def action_json(action: Action) -> dict[str, Any]:
             "evidence": [item.model_dump(mode="json") for item in action.evidence],
             "missing": list(action.missing),
         }
-    return {"tool": action.tool, "arguments": dict(action.arguments)}
+    return {"tool": action.tool, "arguments": dict(action.arguments), "approval": action.approval}
 
 
-def _observation_json(observation: Observation) -> dict[str, Any]:
+def observation_json(observation: Observation) -> dict[str, Any]:
+    """Result or error, without the call."""
     return {
         "result": None if observation.result is None else observation.result.model_dump(mode="json"),
         "error_kind": observation.error_kind,

@@ -23,7 +23,7 @@ from tools.base import BudgetExceeded, RunError
 
 __all__ = ["SearchResult", "TreeSearch"]
 
-OnTell = Callable[[Engine], None]
+OnChange = Callable[[Engine], None]
 
 
 def _nothing(_engine: Engine) -> None:
@@ -55,19 +55,24 @@ class TreeSearch:
         self._seed, self._k, self._workers = seed, k, workers
         self.result: SearchResult | None = None
 
-    def run(self, task: Task, on_tell: OnTell = _nothing) -> SearchResult:
+    def run(self, task: Task, on_tell: OnChange = _nothing, on_ask: OnChange = _nothing) -> SearchResult:
         """Search until the answer is decided, the tree is exhausted or the budget is spent.
 
         `on_tell` is called after every step; planners.snapshot.engine_to_json of what it is given is all that `resume`
-        needs.
+        needs. `on_ask` is called before work is begun.
         Raises Cancelled and ApprovalRequired as they come; `result` then holds what was found until there.
         """
         self._budget.start()
         rng = random.Random(self._seed)
-        return self._drive(Engine(task, selector=self._selector, budget=self._budget, rng=rng, k=self._k), on_tell)
+        engine = Engine(task, selector=self._selector, budget=self._budget, rng=rng, k=self._k)
+        return self._drive(engine, on_tell, on_ask)
 
     def resume(
-        self, saved: Mapping[str, Any], restore: Restore = plain_observation, on_tell: OnTell = _nothing
+        self,
+        saved: Mapping[str, Any],
+        restore: Restore = plain_observation,
+        on_tell: OnChange = _nothing,
+        on_ask: OnChange = _nothing,
     ) -> SearchResult:
         """Go on from a snapshot as if there had been no interruption; see `run`.
 
@@ -75,15 +80,15 @@ class TreeSearch:
         what was in flight is done again.
         """
         engine = engine_from_json(saved, selector=self._selector, budget=self._budget, restore=restore)
-        return self._drive(engine, on_tell)
+        return self._drive(engine, on_tell, on_ask)
 
-    def _drive(self, engine: Engine, on_tell: OnTell) -> SearchResult:
+    def _drive(self, engine: Engine, on_tell: OnChange, on_ask: OnChange) -> SearchResult:
         self.result = result = engine.result
         try:
             if self._workers == 1:
-                self._one_by_one(engine, on_tell)
+                self._one_by_one(engine, on_tell, on_ask)
             else:
-                self._on_threads(engine, on_tell)
+                self._on_threads(engine, on_tell, on_ask)
         except RunError:
             result.truncated = True
             raise
@@ -92,8 +97,9 @@ class TreeSearch:
             result.cost = _cost(engine, len(result.tree))
         return result
 
-    def _one_by_one(self, engine: Engine, on_tell: OnTell) -> None:
+    def _one_by_one(self, engine: Engine, on_tell: OnChange, on_ask: OnChange) -> None:
         while leaves := engine.ask():
+            on_ask(engine)
             try:
                 outcome = self._work(leaves[0])
             except BudgetExceeded:
@@ -102,14 +108,17 @@ class TreeSearch:
             engine.tell(leaves[0].id, outcome)
             on_tell(engine)
 
-    def _on_threads(self, engine: Engine, on_tell: OnTell) -> None:
+    def _on_threads(self, engine: Engine, on_tell: OnChange, on_ask: OnChange) -> None:
         running: dict[Future[Outcome], Leaf] = {}
+        ended_by: RunError | None = None
         with ThreadPoolExecutor(self._workers) as pool:
             while True:
-                for leaf in engine.ask(self._workers - len(running)):
-                    running[pool.submit(self._work, leaf)] = leaf
+                if ended_by is None:
+                    for leaf in engine.ask(self._workers - len(running)):
+                        on_ask(engine)
+                        running[pool.submit(self._work, leaf)] = leaf
                 if not running:
-                    return
+                    break
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in sorted(ended, key=lambda future: running[future].id):
                     leaf = running.pop(future)
@@ -118,8 +127,13 @@ class TreeSearch:
                     except BudgetExceeded:
                         engine.stop()
                         continue
+                    except RunError as error:  # what others are at is not lost: it is told first
+                        ended_by = ended_by or error
+                        continue
                     engine.tell(leaf.id, outcome)
                     on_tell(engine)
+        if ended_by is not None:
+            raise ended_by
 
     def _work(self, leaf: Leaf) -> Outcome:
         if isinstance(leaf, Propose):

@@ -23,7 +23,7 @@ from planners.votes import Found
 from tools.base import ToolResult
 from tools.types import Evidence
 
-VERSION = 1
+VERSION = 2
 
 Restore = Callable[[ToolCall, Mapping[str, Any]], Observation]
 """Makes an observation of a call and what `Node.to_json` saved of it."""
@@ -123,7 +123,7 @@ _PLAIN = (
 
 def _action(fields: dict[str, Any]) -> Action:
     if "tool" in fields:
-        return ToolCall(fields["tool"], fields["arguments"])
+        return ToolCall(fields["tool"], fields["arguments"], fields["approval"])
     return Draft(
         fields["status"],
         fields["answer"],

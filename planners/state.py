@@ -36,6 +36,8 @@ class ToolCall:
 
     tool: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    approval: str = field(default="", compare=False)
+    """Why a person must agree before it is executed; empty when nobody has to."""
 
     @cached_property
     def key(self) -> str:

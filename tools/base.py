@@ -5,7 +5,8 @@
     |  |- InvalidArguments  the caller must change the call
     |  |- MissingModel      somebody must install something; the message has the command
     |  |- MediaError        the file is at fault; the message says where
-    |  `- ToolFailed        a legitimate negative result
+    |  |- ToolFailed        a legitimate negative result
+    |  `- Denied            a person did not agree to the call
     `- RunError           ends the run
        |- Cancelled
        |- BudgetExceeded
@@ -61,6 +62,10 @@ class ToolFailed(ToolError):
     """The tool ran and found that the thing cannot be done."""
 
 
+class Denied(ToolError):
+    """A person did not agree to the call."""
+
+
 class RunError(VidereError):
     """Ends the whole run."""
 
@@ -78,7 +83,14 @@ class BudgetExceeded(RunError):
 
 
 class ApprovalRequired(RunError):
-    """A tool with effects needs a person's consent first."""
+    """Something with effects, or that costs much, needs a person's consent first.
+
+    `action` names it (the canonical text of a call, or "spend more"), `why` is the reason to ask.
+    """
+
+    def __init__(self, action: str, why: str) -> None:
+        super().__init__(f"{action} needs your approval: {why}")
+        self.action, self.why = action, why
 
 
 class Effects(Enum):
@@ -209,8 +221,14 @@ class Tool(ABC):
     """Whether it can do nothing without `ToolContext.vision`."""
     version: ClassVar[str] = "1"
     effects: ClassVar[Effects] = Effects.NONE
+    reads_library: ClassVar[bool] = False
+    """Whether the result depends on videos that are not in scope."""
     Args: ClassVar[type[ToolArgs]]
     Result: ClassVar[type[ToolResult]]
+
+    def expected_seconds(self, args: Any, context: ToolContext) -> float:
+        """About how long `run` will take, for consent before costly work; 0 = not worth asking."""
+        return 0.0
 
     @abstractmethod
     def run(self, args: Any, context: ToolContext) -> ToolResult:

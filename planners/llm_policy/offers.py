@@ -8,7 +8,7 @@ from typing import Any
 from planners.llm.errors import one_line
 from planners.llm.messages import FunctionCall, ToolSpec
 from planners.llm_policy.reply import ANSWER
-from planners.state import Draft, ToolCall
+from planners.state import ToolCall
 from tools.base import Effects, Tool
 
 SUB_QUESTION = "sub_question"
@@ -20,7 +20,7 @@ _APPROVAL = " A person has to approve each call of it first."
 
 
 class Offers:
-    """Tools by name. Those with effects are offered as what needs approval, and run only when they are `approved`."""
+    """Tools by name. Calls of those with effects need approval, unless they are among the `approved`."""
 
     def __init__(self, tools: Iterable[Tool], approved: Collection[str] = ()) -> None:
         self._tools = {tool.name: tool for tool in tools if tool.name != ANSWER}
@@ -31,18 +31,14 @@ class Offers:
         """In the order of their names, so that equal requests are equal."""
         return [self._spec(self._tools[name]) for name in sorted(self._tools)]
 
-    def action(self, call: FunctionCall) -> tuple[ToolCall | Draft, str]:
-        """What a call becomes, and its sub-question; one that lacks approval becomes a 'cannot' that asks for it."""
+    def action(self, call: FunctionCall) -> tuple[ToolCall, str]:
+        """What a call becomes, and its sub-question; the call says when a person must agree to it first."""
         arguments = dict(call.arguments)
         asked = "" if self._asks_itself(call.name) else arguments.pop(SUB_QUESTION, "")
         thought = one_line(asked, MAX_THOUGHT) if isinstance(asked, str) else ""
-        action = ToolCall(call.name, arguments)
-        if not self._needs_approval(call.name):
-            return action, thought
-        effects = self._tools[call.name].effects.value
-        needed = f"approval of {action.key} ({effects}): add {call.name!r} to the setting approved_tools"
-        said = f"I cannot go on without {call.name}, which needs approval."
-        return Draft("cannot", said, confidence=0.3, missing=(needed,)), thought
+        effects = self._tools[call.name].effects.value.replace("_", " ") if self._needs_approval(call.name) else ""
+        why = f"a language model asks for it, and it {effects}" if effects else ""
+        return ToolCall(call.name, arguments, why), thought
 
     def _spec(self, tool: Tool) -> ToolSpec:
         schema = untitled(tool.schema())

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from langgraph.runtime import Runtime
 
-from agent.graph import AskState, Run, search, verify
+from agent.graph import AskState, search, verify
 from agent.ingest import IngestTools
+from agent.run import Run
 from agent.settings import Settings
 from memory import Library, VideoRecord
 from memory.experience import FOLDER, Experience
@@ -44,11 +45,9 @@ def ask(library: Library, embedder: MiniLMEmbedder, settings: Settings | None = 
         registry=Registry.load(),
         ingest_tools=IngestTools([], [], embedder),
         artifacts=Path(library.root) / "artifacts",
-        progress=lambda _text, _share: None,
-        cancelled=lambda: False,
         trace_id="test",
     )
-    state: AskState = {"question": QUESTION, "options": [], "video_ids": [VIDEO]}
+    state: AskState = {"resolved": QUESTION, "options": [], "video_ids": [VIDEO]}
     runtime = Runtime(context=run)
     search(state, runtime)
     verify(state, runtime)

@@ -13,8 +13,9 @@ import pytest
 from langgraph.runtime import Runtime
 
 from agent.capabilities import capabilities
-from agent.graph import AskState, Run, search, verify
+from agent.graph import AskState, search, verify
 from agent.ingest import IngestTools
+from agent.run import Run
 from agent.settings import Settings
 from memory import Library, VideoRecord
 from planners.answer import Answer
@@ -69,16 +70,14 @@ def ask(
 ) -> tuple[Answer, Run]:
     model: dict[str, Any] = {} if server is None else {"llm_model": "m", "llm_base_url": server.url}
     run = Run(
-        settings=Settings(learn=False, **model, **options),
+        settings=Settings(**{"learn": False, "llm_parallel": 1} | model | options),
         library=library,
         registry=registry(),
         ingest_tools=IngestTools([], [], embedder),
         artifacts=Path(library.root) / "artifacts",
-        progress=lambda _text, _share: None,
-        cancelled=lambda: False,
         trace_id="test",
     )
-    state: AskState = {"question": question, "options": [], "video_ids": [VIDEO]}
+    state: AskState = {"resolved": question, "options": [], "video_ids": [VIDEO]}
     search(state, Runtime(context=run))
     verify(state, Runtime(context=run))
     assert run.answer is not None

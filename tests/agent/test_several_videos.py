@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from langgraph.runtime import Runtime
 
-from agent.graph import AskState, Run, search, verify
+from agent.graph import AskState, search, verify
 from agent.ingest import IngestTools
+from agent.run import Run
 from agent.settings import Settings
 from memory import Library, VideoRecord
 from planners.answer import Answer
@@ -52,11 +53,9 @@ def ask(library: Library, embedder: MiniLMEmbedder, question: str, *options: str
         registry=Registry.load(),
         ingest_tools=IngestTools([], [], embedder),
         artifacts=Path(library.root) / "artifacts",
-        progress=lambda _text, _share: None,
-        cancelled=lambda: False,
         trace_id="test",
     )
-    state: AskState = {"question": question, "options": list(options), "video_ids": list(NUM_SHOTS)}
+    state: AskState = {"resolved": question, "options": list(options), "video_ids": list(NUM_SHOTS)}
     search(state, Runtime(context=run))
     verify(state, Runtime(context=run))
     assert run.answer is not None

@@ -58,10 +58,7 @@ class Draw(Tool):
 
 @dataclass
 class FakeMemory:
-    names: set[str] = field(default_factory=lambda: {"shots"})
-
-    def extractors(self) -> set[str]:
-        return self.names
+    revision: str = "1"
 
 
 @dataclass
@@ -110,7 +107,7 @@ def test_calls_that_differ_run_each(library: FakeLibrary, arguments: dict[str, A
 def test_a_result_is_forgotten_when_the_memory_has_grown(library: FakeLibrary) -> None:
     world = environment(library)
     world.execute(ToolCall("draw"))
-    library.memory.names.add("speech")
+    library.memory.revision = "2"
     assert not world.execute(ToolCall("draw")).cached
 
 

@@ -203,7 +203,7 @@ def test_time_is_a_limit_and_comes_from_the_clock_given() -> None:
     assert 60 <= found.cost["seconds"] < 75
 
 
-@pytest.mark.parametrize("error", [Cancelled("cancelled"), ApprovalRequired("ask first")])
+@pytest.mark.parametrize("error", [Cancelled("cancelled"), ApprovalRequired("pay()", "it costs")])
 def test_an_error_of_the_run_passes_through_and_leaves_what_was_found(error: Exception) -> None:
     def respond(call: ToolCall) -> Observation:
         if call == A:

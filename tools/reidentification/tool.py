@@ -36,6 +36,7 @@ class FindSame(Tool):
 
     name = "find_same"
     description = "Where else a person or thing appears: in the video and, if asked, in all videos of the library."
+    reads_library = True
 
     class Args(ToolArgs):
         video: str = Field("", description="Video id; empty = the first video in scope.")

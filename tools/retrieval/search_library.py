@@ -15,6 +15,7 @@ class SearchLibrary(Tool):
 
     name = "search_library"
     description = "Facts of all watched videos that are nearest to a phrase: in which video is it, and when."
+    reads_library = True
 
     class Args(ToolArgs):
         query: str = Field(min_length=1, description="What to look for.")

@@ -141,14 +141,14 @@ def test_a_tool_with_effects_runs_only_when_approved() -> None:
     script = [calls(call("pay", query="ticket"))]
     llm = ScriptedLLM(script)
     (offer,) = LLMPolicy(llm, TOOLS, samples=1).propose(State(TASK), 4)
-    assert isinstance(offer.action, Draft)
-    assert offer.action.status == "cannot"
-    assert 'pay({"query": "ticket"})' in offer.action.missing[0]
+    assert isinstance(offer.action, ToolCall)
+    assert "language model" in offer.action.approval
     offered = {tool.name: tool.description for tool in llm.requests[0].tools}
     assert "approve" in offered["pay"]
     assert "approve" not in offered["find"]
     (offer,) = LLMPolicy(ScriptedLLM(script), TOOLS, samples=1, approved=["pay"]).propose(State(TASK), 4)
     assert offer.action == ToolCall("pay", {"query": "ticket"})
+    assert not offer.action.approval
 
 
 def test_the_system_message_is_the_same_whatever_the_video_says() -> None:

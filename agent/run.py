@@ -1,0 +1,87 @@
+"""The heavy side of one question: what the nodes of the graph use and fill."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.events import OnEvent
+from planners.answer import Answer
+from planners.search import SearchResult
+from tools.base import ApprovalRequired, ToolContext
+
+if TYPE_CHECKING:
+    from agent.ingest import IngestReport, IngestTools
+    from agent.settings import Settings
+    from agent.store import AgentStore
+    from memory import Library
+    from planners.state import Observation
+    from tools.registry import Registry
+
+Approve = Callable[[ApprovalRequired], bool]
+"""Asks a person whether something may be done."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The one who asks: how they are told what happens, how they stop it, and how they are asked in turn."""
+
+    progress: Callable[[str, float], None] = lambda _text, _share: None
+    """Told what is being done, and the share of it that is done."""
+    cancelled: Callable[[], bool] = lambda: False
+    """Asked at least once a second whether to stop."""
+    approve: Approve | None = None
+    """Without it a question in a thread waits, and one by itself does without what is not approved."""
+    emit: OnEvent = lambda _event: None
+    """Told of every step."""
+
+
+@dataclass
+class Run:
+    """Made anew for every question, and again for one that is gone on with; it is not kept, the graph's state is."""
+
+    settings: Settings
+    library: Library
+    registry: Registry
+    ingest_tools: IngestTools
+    artifacts: Path
+    trace_id: str
+    caller: Caller = Caller()
+    thread: str = ""
+    """The conversation; empty = a question by itself, of which nothing is kept."""
+    store: AgentStore | None = None
+    """Of the conversation."""
+    cache: MutableMapping[str, Observation] | None = None
+    """Results of tools that earlier questions had."""
+    reports: list[IngestReport] = field(default_factory=list)
+    results: list[SearchResult] = field(default_factory=list)
+    """Of the searches, one a video."""
+    missing: list[str] = field(default_factory=list)
+    """What was wrong with the language model, where one is set, or was not approved."""
+    answer: Answer | None = None
+
+    def titles(self, video_ids: Sequence[str]) -> dict[str, str]:
+        """Names of videos for a person; those that share one are told apart by their ids."""
+        titles = {video_id: self.library.video(video_id).title or video_id for video_id in video_ids}
+        shared = Counter(titles.values())
+        return {one: title if shared[title] == 1 else f"{title} ({one})" for one, title in titles.items()}
+
+    def context(self, video_ids: list[str]) -> ToolContext:
+        """For tools that look at these videos."""
+        return ToolContext(
+            library=self.library,
+            videos=video_ids,
+            artifacts=self.artifacts,
+            embedder=self.ingest_tools.embedder,
+            device=self.settings.device,
+            progress=self.caller.progress,
+            cancelled=self.caller.cancelled,
+        )
+
+    def lacks(self, line: str) -> None:
+        """Note what was missing, once."""
+        if line not in self.missing:
+            self.missing.append(line)

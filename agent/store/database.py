@@ -1,0 +1,71 @@
+"""One SQLite file for all that the agent keeps; several processes and threads may use it at once.
+
+Write-ahead logging: a process that is killed leaves every finished statement, and no half of one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tools.base import InvalidArguments
+
+VERSION = 1
+BUSY_MS = 30_000
+"""How long a statement waits for those of other processes."""
+TABLES = """
+CREATE TABLE IF NOT EXISTS turn (
+    trace_id TEXT PRIMARY KEY, thread TEXT NOT NULL, asked_at REAL NOT NULL, question TEXT NOT NULL,
+    resolved TEXT NOT NULL, answer TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS turn_of_thread ON turn (thread, asked_at);
+CREATE TABLE IF NOT EXISTS search (
+    search_id TEXT PRIMARY KEY, thread TEXT NOT NULL, snapshot TEXT, consent TEXT NOT NULL DEFAULT '{}');
+CREATE INDEX IF NOT EXISTS search_of_thread ON search (thread);
+CREATE TABLE IF NOT EXISTS observation (
+    key TEXT PRIMARY KEY, used_at REAL NOT NULL, call TEXT NOT NULL, observation TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS observation_used ON observation (used_at);
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that several threads may share under a lock. Raises InvalidArguments when the file is no use."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS / 1000)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except (OSError, sqlite3.Error) as error:
+        raise InvalidArguments(
+            f"conversations cannot be kept in {path} ({error}): free or delete it, or set VIDERE_STATE"
+        ) from error
+    if version > VERSION:
+        raise InvalidArguments(f"{path} was written by a newer Videre: update, or set VIDERE_STATE to another folder")
+    if version < VERSION:
+        connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+    return connection
+
+
+class Database:
+    """Statements on the file, one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises InvalidArguments when the file cannot be used."""
+        self._connection = connect(path)
+        self._lock = threading.Lock()
+
+    def write(self, statement: str, values: Sequence[Any] = ()) -> int:
+        """Execute at once and for good; gives the number of rows that it changed."""
+        with self._lock:
+            return self._connection.execute(statement, values).rowcount
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._connection.execute(statement, values).fetchall()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,46 @@
+"""Searches as they go: what is needed to go on after an interruption, and what a person agreed to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from agent.store.database import Database
+
+
+class Searches:
+    """The table of searches."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, thread: str, search_id: str, snapshot: Mapping[str, Any]) -> None:
+        """Replace what is kept of a search by planners.snapshot.engine_to_json of now."""
+        self._database.write(
+            "INSERT INTO search (search_id, thread, snapshot) VALUES (?, ?, ?) "
+            "ON CONFLICT (search_id) DO UPDATE SET snapshot = excluded.snapshot",
+            (search_id, thread, json.dumps(snapshot)),
+        )
+
+    def load(self, search_id: str) -> dict[str, Any] | None:
+        """The latest snapshot; None when there is none."""
+        rows = self._database.rows("SELECT snapshot FROM search WHERE search_id = ?", (search_id,))
+        return json.loads(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def agree(self, thread: str, search_id: str, consent: Mapping[str, bool]) -> None:
+        """Replace what a person said in a search, by action."""
+        self._database.write(
+            "INSERT INTO search (search_id, thread, consent) VALUES (?, ?, ?) "
+            "ON CONFLICT (search_id) DO UPDATE SET consent = excluded.consent",
+            (search_id, thread, json.dumps(dict(consent))),
+        )
+
+    def consent(self, search_id: str) -> dict[str, bool]:
+        """What a person said in a search, by action."""
+        rows = self._database.rows("SELECT consent FROM search WHERE search_id = ?", (search_id,))
+        return json.loads(rows[0][0]) if rows else {}
+
+    def forget(self, thread: str) -> None:
+        """Delete the searches of a conversation."""
+        self._database.write("DELETE FROM search WHERE thread = ?", (thread,))

@@ -1,0 +1,203 @@
+"""A conversation: questions that follow one another, kept step by step, gone on with after any interruption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langgraph.types import Command
+
+from agent.events import Event
+from agent.run import Caller
+from agent.streaming import streamed
+from tools.base import ApprovalRequired, InvalidArguments
+
+if TYPE_CHECKING:
+    from langgraph.types import StateSnapshot
+
+    from agent.api import VideoAgent
+    from agent.run import Run
+    from agent.store.turns import SavedTurn
+    from planners.answer import Answer
+
+MAX_NAME = 100
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A question that was interrupted, and what it waits for where that is a person's word."""
+
+    trace_id: str
+    question: str
+    next_step: str
+    action: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A step of the past that one can go back to."""
+
+    id: str
+    at: datetime
+    next_step: str
+    """What was to be done next; empty = the question had been answered."""
+    question: str
+    turns: int
+    """Questions that had been answered."""
+
+
+class Thread:
+    """One conversation of an agent, by its name; it exists from its first question on.
+
+    One question at a time: a second one, also of another process, is refused with InvalidArguments meanwhile.
+    """
+
+    def __init__(self, agent: VideoAgent, name: str) -> None:
+        """Raises InvalidArguments for a name that is none."""
+        if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+            raise InvalidArguments(f"a thread needs a name of 1 to {MAX_NAME} printable characters")
+        self.name = name
+        self._agent, self._store, self._graph = agent, agent.store, agent.threads_graph
+
+    def ask(
+        self,
+        question: str,
+        videos: Sequence[str | Path] = (),
+        options: Sequence[str] = (),
+        *,
+        key: str = "",
+        at: str = "",
+        caller: Caller | None = None,
+    ) -> Answer:
+        """Answer a question; without `videos` it is about those of the question before.
+
+        `key` makes asking idempotent: a question that was asked with it gets the same answer again, one that was
+        interrupted is gone on with. So is, without a key, the same question asked again after an interruption.
+        `at` (an id of `points`) asks at a step of the past; what followed it is no longer part of the conversation.
+        Raises ApprovalRequired when a person has to agree first and the caller has no way to ask: then see `decide`.
+        Raises MediaError, InvalidArguments, Cancelled.
+        """
+        asked = {"question": question, "options": list(options), "paths": [str(video) for video in videos]}
+        with self._store.lock(self.name):
+            known = self._store.turns.get(key) if key else None
+            if known is not None:
+                return known.answer
+            snapshot = self._graph.get_state(self._config(at))
+            if not at and _is_waiting(snapshot) and _same(snapshot, asked, key):
+                return self._go_on(None, snapshot, caller)
+            run = self._agent.new_run(caller, thread=self.name, trace_id=key)
+            return self._invoke(asked | {"trace_id": run.trace_id}, self._config(at), run)
+
+    def stream(
+        self, question: str, videos: Sequence[str | Path] = (), options: Sequence[str] = (), **more: Any
+    ) -> Iterator[Event]:
+        """The events of `ask` as they happen, the answer last; closing the iterator cancels the question."""
+        return streamed(self._agent.caller, lambda caller: self.ask(question, videos, options, caller=caller, **more))
+
+    def resume(self, caller: Caller | None = None) -> Answer:
+        """Go on with the question that was interrupted. Raises InvalidArguments when there is none."""
+        with self._store.lock(self.name):
+            return self._go_on(None, self._waiting(), caller)
+
+    def decide(self, agreed: bool, caller: Caller | None = None) -> Answer:
+        """Say yes or no to what the question waits for, and go on.
+
+        Raises InvalidArguments when it waits for nothing.
+        """
+        with self._store.lock(self.name):
+            snapshot = self._waiting()
+            need = _interrupt(snapshot)
+            if need is None:
+                raise InvalidArguments(f"thread {self.name!r} waits for no approval; its question can be resumed")
+            return self._go_on(Command(resume={"action": need["action"], "agreed": agreed}), snapshot, caller)
+
+    @property
+    def pending(self) -> Pending | None:
+        """The question that was interrupted, if one was."""
+        snapshot = self._graph.get_state(self._config())
+        if not _is_waiting(snapshot):
+            return None
+        need = _interrupt(snapshot) or {"action": "", "why": ""}
+        values = snapshot.values
+        return Pending(values["trace_id"], values["question"], snapshot.next[0], need["action"], need["why"])
+
+    def turns(self) -> list[SavedTurn]:
+        """Questions and answers, the oldest first."""
+        return self._store.turns.of(self._graph.get_state(self._config()).values.get("turns", []))
+
+    def points(self) -> list[Point]:
+        """Steps of the past, the latest first, also of what was gone back from."""
+        return [_point(one) for one in self._graph.get_state_history(self._config()) if "trace_id" in one.values]
+
+    def back(self, point: str) -> None:
+        """Go back to an answered question (an id of `points` without a next step): what followed is forgotten.
+
+        Raises InvalidArguments for another id.
+        """
+        with self._store.lock(self.name):
+            found = self._graph.get_state(self._config(point))
+            if found.next or "trace_id" not in found.values:
+                raise InvalidArguments(f"{point!r} is no answered question of thread {self.name!r}: see its points")
+            self._graph.update_state(found.config, {"turns": []}, as_node="answer")
+
+    def forget(self) -> bool:
+        """Delete the conversation; whether there was any."""
+        return self._store.forget(self.name)
+
+    def _config(self, point: str = "") -> dict[str, Any]:
+        return {"configurable": {"thread_id": self.name} | ({"checkpoint_id": point} if point else {})}
+
+    def _waiting(self) -> StateSnapshot:
+        snapshot = self._graph.get_state(self._config())
+        if not _is_waiting(snapshot):
+            raise InvalidArguments(f"thread {self.name!r} has no interrupted question: ask one")
+        return snapshot
+
+    def _go_on(self, command: Command[Any] | None, snapshot: StateSnapshot, caller: Caller | None) -> Answer:
+        run = self._agent.new_run(caller, thread=self.name, trace_id=snapshot.values["trace_id"])
+        return self._invoke(command, self._config(), run)
+
+    def _invoke(self, given: Any, config: dict[str, Any], run: Run) -> Answer:
+        self._graph.invoke(given, config, context=run, durability="sync")
+        need = _interrupt(self._graph.get_state(self._config()))
+        if need is not None:
+            raise ApprovalRequired(need["action"], need["why"])
+        assert run.answer is not None
+        self._agent.last_run = run
+        return run.answer
+
+
+def _is_waiting(snapshot: StateSnapshot) -> bool:
+    """Whether a question was begun and not answered."""
+    return bool(snapshot.next) and "trace_id" in snapshot.values
+
+
+def _same(snapshot: StateSnapshot, asked: dict[str, Any], key: str) -> bool:
+    """Whether what waits is what is asked now."""
+    values = snapshot.values
+    if key:
+        return bool(values["trace_id"] == key)
+    return all(_plain(values.get(name)) == _plain(value) for name, value in asked.items())
+
+
+def _plain(value: Any) -> Any:
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _interrupt(snapshot: StateSnapshot) -> dict[str, Any] | None:
+    return snapshot.interrupts[0].value if snapshot.interrupts else None
+
+
+def _point(snapshot: StateSnapshot) -> Point:
+    values = snapshot.values
+    return Point(
+        snapshot.config["configurable"]["checkpoint_id"],
+        datetime.fromisoformat(snapshot.created_at or "1970-01-01T00:00:00+00:00"),
+        snapshot.next[0] if snapshot.next else "",
+        values.get("question", ""),
+        len(values.get("turns", [])),
+    )
