@@ -6,7 +6,8 @@
     |  |- MissingModel      somebody must install something; the message has the command
     |  |- MediaError        the file is at fault; the message says where
     |  |- ToolFailed        a legitimate negative result
-    |  `- Denied            a person did not agree to the call
+    |  |- Denied            a person did not agree to the call
+    |  `- Refused           the safety gate does not allow the call; the message says why
     `- RunError           ends the run
        |- Cancelled
        |- BudgetExceeded
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from memory import Library, VideoMemory
     from tools.media.reader import VideoReader
+    from tools.safety.gate import Gate
 
 
 class VidereError(Exception):
@@ -64,6 +66,10 @@ class ToolFailed(ToolError):
 
 class Denied(ToolError):
     """A person did not agree to the call."""
+
+
+class Refused(ToolError):
+    """The safety gate does not allow the call; the message is its explanation."""
 
 
 class RunError(VidereError):
@@ -153,6 +159,8 @@ class ToolContext:
     embedder: Embedder | None = None
     vision: VisionModel | None = None
     """Who looks at frames; None where no model is set that can."""
+    gate: Gate | None = None
+    """Judges what tools that make or change media are asked for and what they made; None = nobody does."""
     device: str = "cpu"
     rng: random.Random = field(default_factory=lambda: random.Random(0))
     progress: Callable[[str, float], None] = lambda _text, _fraction: None
@@ -223,6 +231,8 @@ class Tool(ABC):
     effects: ClassVar[Effects] = Effects.NONE
     reads_library: ClassVar[bool] = False
     """Whether the result depends on videos that are not in scope."""
+    generative: ClassVar[bool] = False
+    """Whether it makes or changes pictures or sound: its arguments and artefacts then pass the safety gate."""
     Args: ClassVar[type[ToolArgs]]
     Result: ClassVar[type[ToolResult]]
 
@@ -235,7 +245,7 @@ class Tool(ABC):
         """Do the work. Raises ToolError or RunError, nothing else."""
 
     def call(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
-        """Validate the arguments, run, and note the time. Raises InvalidArguments on a malformed call."""
+        """Validate the arguments, run, and note the time. Raises InvalidArguments on a malformed call, Refused."""
         try:
             args = self.Args.model_validate(dict(arguments))
         except ValidationError as error:
@@ -245,7 +255,14 @@ class Tool(ABC):
                 f"{self.name}: {where}: {first['msg']}; see 'videre tool show {self.name}'"
             ) from error
         started = time.perf_counter()
+        gate = context.gate if self.generative else None
+        if gate is not None and not (decision := gate.check_request(self, args.model_dump())).allowed:
+            raise Refused(f"{self.name}: {decision.why}")
         result = self.run(args, context)
+        if gate is not None:
+            from tools.safety.artifacts import screened
+
+            result = screened(result, gate)
         return result.model_copy(update={"seconds": time.perf_counter() - started})
 
     @classmethod
