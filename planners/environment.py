@@ -132,7 +132,8 @@ class ToolEnvironment:
         if isinstance(canonical.get("video"), str):
             canonical["video"] = self._context.video_id(canonical["video"])
         revision = {video: self._context.memory(video).revision for video in self._context.videos}
-        return json.dumps([tool.name, tool.version, canonical, revision], sort_keys=True, default=repr)
+        seen_by = self._context.vision.model if self._context.vision is not None and tool.needs_vision else ""
+        return json.dumps([tool.name, tool.version, canonical, revision, seen_by], sort_keys=True, default=repr)
 
 
 def observation_from_json(registry: ToolSource, call: ToolCall, saved: Mapping[str, Any]) -> Observation:
