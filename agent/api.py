@@ -200,6 +200,7 @@ class VideoAgent:
 
     def context(self, video: Videos, artifacts: str | Path) -> ToolContext:
         """A context for calling single tools on ingested videos (ingests what is missing)."""
+        from agent.llm import own_vision
         from tools.base import ToolContext
 
         video_ids = [self.ingest(path).video_id for path in _paths(video)]
@@ -208,6 +209,7 @@ class VideoAgent:
             videos=video_ids,
             artifacts=Path(artifacts),
             embedder=self._ingest_tools.embedder,
+            vision=own_vision(self.settings, self.caller.cancelled),
             device=self.settings.device,
             progress=self.caller.progress,
             cancelled=self.caller.cancelled,

@@ -1,4 +1,4 @@
-"""A language model for the search: where it is, what it may use, what it is shown, and what backs it.
+"""A language model for the search: where it is, what it may use, what it is shown and looks at, and what backs it.
 
 Whatever is wrong with the model, a question is answered: then by the policy that needs none, and the answer says why.
 """
@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from agent.vision import ChatVision
 from memory.render import Line, render
-from planners.llm import LLMError, OpenAIChat, Price, Terms
+from planners.llm import LLM, Allowance, LLMError, Meter, OpenAIChat, Price, Terms
 from planners.llm.completion import Request
 from planners.llm.endpoint import OPENAI, Endpoint
 from planners.llm.retry import Retries, Timeouts
@@ -68,23 +69,19 @@ def with_llm(
         return
     patience_s = min(Timeouts().total_s, PATIENCE * budget.max_seconds)
     served = replace(endpoint(settings), timeouts=Timeouts(read_s=patience_s, total_s=patience_s))
-    terms = Terms(
-        meter=budget,
-        prices={} if settings.llm_price is None else {settings.llm_model: Price(*settings.llm_price)},
-        context_tokens=settings.llm_context_tokens,
-        cancelled=context.cancelled,
-    )
     try:
-        llm = OpenAIChat(served, terms)
+        llm = OpenAIChat(served, _terms(settings, budget, context.cancelled))
     except LLMError as error:
         yield Planner(planner.policy, planner.verifier, [_missing(str(error))])
         return
     with llm:
+        context.vision = _vision(settings, served, lambda: llm)
         tokens = settings.llm_memory_tokens
         if settings.llm_context_tokens is not None:
             tokens = min(tokens, int(MEMORY_SHARE * settings.llm_context_tokens))
         shown = shown_memory(context.memory(), tokens, llm.count_tokens)
         tools = [registry.get(name) for name in registry.names()]
+        tools = [tool for tool in tools if context.vision is not None or not tool.needs_vision]
         if settings.llm_context_tokens is not None and context.embedder is not None:
             room = int(TOOLS_SHARE * settings.llm_context_tokens)
             tools = fitting_tools(tools, question, context.embedder, room, llm.count_tokens)
@@ -96,6 +93,31 @@ def with_llm(
         advised.missing.append(_missing(mixed.gave_up))
     elif not mixed.helped and first.faults:
         advised.missing.append(_missing(first.faults[-1]))
+
+
+def own_vision(settings: Settings, cancelled: Callable[[], bool]) -> ChatVision | None:
+    """The model of the settings for tools that are called alone; None where there is none that may look at frames.
+
+    All that it is asked counts together against the limits of a question.
+    """
+    served = endpoint(settings)
+    meter = Allowance(max_calls=settings.max_llm_calls, max_tokens=settings.max_llm_tokens, max_cost=settings.max_money)
+    return _vision(settings, served, lambda: OpenAIChat(served, _terms(settings, meter, cancelled)))
+
+
+def _vision(settings: Settings, served: Endpoint, client: Callable[[], LLM]) -> ChatVision | None:
+    """The model as one that looks at frames; None when it may not, or is known not to."""
+    vision = ChatVision(served.model, served.place, client)
+    return vision if settings.llm_model and settings.llm_images and not vision.refused else None
+
+
+def _terms(settings: Settings, meter: Meter, cancelled: Callable[[], bool]) -> Terms:
+    return Terms(
+        meter=meter,
+        prices={} if settings.llm_price is None else {settings.llm_model: Price(*settings.llm_price)},
+        context_tokens=settings.llm_context_tokens,
+        cancelled=cancelled,
+    )
 
 
 def shown_memory(memory: VideoMemory, tokens: int, count: Callable[[str], int]) -> Shown:

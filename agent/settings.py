@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr = Field(
         default_factory=lambda: SecretStr(os.environ.get("OPENAI_API_KEY", "")), description="Key for that server."
     )
+    llm_images: bool = Field(
+        True, description="Frames may be sent to that server when a tool looks at them; off: only words of the memory."
+    )
     llm_memory_tokens: int = Field(3_000, ge=0, description="Tokens of memory that the model is shown at once.")
     llm_context_tokens: int | None = Field(None, gt=0, description="Tokens that the model's context holds, if known.")
     llm_price: tuple[float, float] | None = Field(

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from planners.llm import LLM, BadOutput, Image, LLMError, SystemMessage, user
 from planners.llm.errors import ContextTooLong, KeyRefused, one_line
-from planners.llm.messages import Part
+from planners.llm.messages import Detail, Message, Part
 from tools.base import MissingModel, Reply, ToolError, ToolFailed, View
 from tools.media.frame import Picture
 
@@ -78,7 +78,7 @@ class ChatVision:
         """See tools.base.VisionModel. Raises MissingModel, ToolFailed, BudgetExceeded, Cancelled."""
         if self.refused:
             raise MissingModel(self.refused)
-        messages = [SystemMessage(SYSTEM), user(*_shown(views), prompt)]
+        messages: list[Message] = [SystemMessage(SYSTEM), user(*_shown(views), prompt)]
         try:
             completion = self._llm.complete(messages, schema=reply.model_json_schema(), max_tokens=MAX_TOKENS)
             return reply.model_validate(completion.value)
@@ -114,7 +114,7 @@ def _shown(views: Sequence[View]) -> list[Part | str]:
         times = ", ".join(f"{frame}: {t_s:.2f} s" for frame, t_s in enumerate(view.times_s, number))
         single = len(view.times_s) == 1
         parts.append(f"Frame {times}" if single else f"Frames in numbered cells, row by row: {times}")
-        detail = "low" if max(view.rgb.shape[:2]) <= LOW_PX else "high"
+        detail: Detail = "low" if max(view.rgb.shape[:2]) <= LOW_PX else "high"
         parts.append(Image(_jpeg(view.rgb), detail))
         number += len(view.times_s)
     return parts

@@ -37,6 +37,9 @@ from tools.understanding.graph_tool import SceneGraph
 from tools.understanding.info import VideoInfo
 from tools.understanding.summary import Summarise
 from tools.understanding.when import OrderEvents, When
+from tools.vision.caption import CaptionShots
+from tools.vision.ladder import Focus, Overview, Skim
+from tools.vision.look import Look
 
 TOOLS: tuple[type[Tool], ...] = (
     VideoInfo,
@@ -59,6 +62,11 @@ TOOLS: tuple[type[Tool], ...] = (
     SceneGraph,
     LookAtFrames,
     Summarise,
+    Look,
+    Overview,
+    Skim,
+    Focus,
+    CaptionShots,
 )
 
 

@@ -23,13 +23,15 @@ _EVENTS = {
 
 
 class FactEmbedder(DerivedExtractor):
-    """Rows of `embedding` for events and entities."""
+    """Rows of `embedding` for events and entities, but for events that whoever found them has embedded (captions)."""
 
     name = "embeddings"
     version = "1"
 
     def derive(self, memory: VideoMemory, embedder: Embedder) -> Tables:
-        events = memory.rows("event", order_by="extractor, event_id")
+        embedded = "SELECT owner_id FROM embedding WHERE extractor <> ? AND space = ?"
+        params = [self.name, embedder.space]
+        events = memory.rows("event", f"event_id NOT IN ({embedded})", params, "extractor, event_id")
         return embed_rows(events, memory.rows("entity", order_by="extractor, entity_id"), embedder)
 
 
