@@ -1,0 +1,143 @@
+"""A flat thing in the world: outline and texture in material coordinates, and where they are at any time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tools.media.frame import Picture
+from tools.media.synthetic.camera import Camera, Matrix
+from tools.media.synthetic.shapes import Shape
+from tools.media.synthetic.waves import Excursion, Wave
+
+Floats = npt.NDArray[np.floating[Any]]
+
+MARGIN = 1.05
+"""A texture covers material coordinates from -MARGIN to MARGIN; beyond it is mirrored."""
+
+
+@dataclass(frozen=True)
+class Bend:
+    """Two shears by sines, one after the other: smooth, area-preserving, and with an inverse in closed form."""
+
+    size_u: Wave
+    size_v: Wave
+    rate_u: float
+    """Radians a unit of v, of the sine that moves u."""
+    rate_v: float
+    drift: float
+    """Radians a frame by which both sines run along."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Where a layer is in the world. Positions and sizes are shares of the longer side of the picture at rest."""
+
+    x: Wave
+    y: Wave
+    z: Wave
+    """World depth; nearer layers hide farther ones."""
+    angle: Wave
+    """Radians."""
+    size: Wave
+    """Radius."""
+    stretch: Wave
+    """Extent along its own x axis over that along its y axis."""
+    bend: Bend | None = None
+    away: Excursion | None = None
+    away_to: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer; number 0 is the background, which has no outline and fills its plane."""
+
+    number: int
+    shape: Shape | None
+    texture: Picture
+    """Square, uint8 RGB [S, S, 3]."""
+    motion: Motion
+    moves: bool
+    """Whether it moves or bends by itself; the camera makes still ones move in the picture, too."""
+
+    def view(self, camera: Camera, t: float) -> View:
+        motion = self.motion
+        z, angle = motion.z(t), motion.angle(t)
+        away = motion.away(t) if motion.away else 0.0
+        x, y = motion.x(t) + away * motion.away_to[0], motion.y(t) + away * motion.away_to[1]
+        # A size is that of the thing at its mean depth: what comes nearer grows.
+        size, stretch = motion.size(t) * motion.z.mean, math.sqrt(motion.stretch(t))
+        cosine, sine = math.cos(angle), math.sin(angle)
+        placed = np.array(
+            [
+                [size * stretch * cosine, -size / stretch * sine, x * z],
+                [size * stretch * sine, size / stretch * cosine, y * z],
+                [0, 0, 1],
+            ]
+        )
+        bend = motion.bend
+        sines = (0.0,) * 6
+        if bend is not None:
+            sines = (bend.size_u(t), bend.rate_u, bend.drift * t, bend.size_v(t), bend.rate_v, -bend.drift * t)
+        return View(self, z, camera.plane_to_picture(z, t) @ placed, sines)
+
+
+class View:
+    """A layer at one time: the map between its material (u, v) and the picture (x, y), both ways, exact.
+
+    Arrays of any shapes that broadcast; float32 in gives float32 out.
+    """
+
+    def __init__(self, layer: Layer, z: float, matrix: Matrix, sines: tuple[float, ...]) -> None:
+        self.layer, self.z, self.matrix = layer, z, matrix
+        self.inverse = np.linalg.inv(matrix)
+        self._sines = sines
+
+    def to_picture(self, u: Floats, v: Floats) -> tuple[Floats, Floats]:
+        if any(self._sines):
+            size_u, rate_u, phase_u, size_v, rate_v, phase_v = self._sines
+            u = u + size_u * np.sin(rate_u * v + phase_u)
+            v = v + size_v * np.sin(rate_v * u + phase_v)
+        return apply_homography(self.matrix, u, v)
+
+    def to_material(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        u, v = apply_homography(self.inverse, x, y)
+        if any(self._sines):
+            size_u, rate_u, phase_u, size_v, rate_v, phase_v = self._sines
+            v = v - size_v * np.sin(rate_v * u + phase_v)
+            u = u - size_u * np.sin(rate_u * v + phase_u)
+        return u, v
+
+    def covers(self, x: Floats, y: Floats) -> npt.NDArray[np.bool_]:
+        """Whether points of the picture lie on the layer, hidden by others or not."""
+        if self.layer.shape is None:
+            return np.ones(np.broadcast_shapes(x.shape, y.shape), np.bool_)
+        inside: npt.NDArray[np.bool_] = self.layer.shape.level(*self.to_material(x, y)) <= 0
+        return inside
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """A box (x1, y1, x2, y2) of the picture that holds the whole layer, not a tight one."""
+        if self.layer.shape is None:
+            return -math.inf, -math.inf, math.inf, math.inf
+        # The outline lies in the unit circle, bent by at most the two sizes; 32 chords cut the circle short by 0.5 %.
+        radius = (1 + math.hypot(self._sines[0], self._sines[3])) * 1.01
+        angles = np.arange(32) * (2 * math.pi / 32)
+        x, y = apply_homography(self.matrix, radius * np.cos(angles), radius * np.sin(angles))
+        return float(x.min()), float(y.min()), float(x.max()), float(y.max())
+
+    @property
+    def scale(self) -> float:
+        """Pixels a material unit, at the centre of the layer."""
+        minor = np.linalg.det(self.matrix) / self.matrix[2, 2] ** 3
+        return math.sqrt(abs(float(minor)))
+
+
+def apply_homography(matrix: Floats, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Points (x, y) through a homography [3, 3]; keeps the precision of the points."""
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    weight = g * x + (h * y + i)
+    return (a * x + (b * y + c)) / weight, (d * x + (e * y + f)) / weight
