@@ -17,6 +17,8 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "VIDERE_OFFLINE"):
     os.environ[name] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# Triton kernels run on the CPU, in its interpreter; on a GPU: TRITON_INTERPRET=0 pytest -m gpu. Read at its import.
+os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 @pytest.fixture(scope="session")
