@@ -86,11 +86,11 @@ class HookedAttention(nn.Module):
         """[B, L, heads * D] to [B, heads, L, D]."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-    def _mix(self, call: AttentionCall) -> Tensor:
-        """Attention through the hook, heads joined: [B, Lq, heads * Dv]."""
+    def _mix(self, call: AttentionCall, core: Attend = attend) -> Tensor:
+        """Attention (`core`, at the end of it all) through the hook, heads joined: [B, Lq, heads * Dv]."""
         if self.training and self.dropout:
             call = replace(call, dropout=self.dropout)
-        mixed = attend(call) if self.processor is None else self.processor(call, attend)
+        mixed = core(call) if self.processor is None else self.processor(call, core)
         return mixed.transpose(1, 2).flatten(2)
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from tools.nn.checkpoint import CheckpointError, CheckpointMap
 from tools.nn.weights import Source, locate, read_state
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Release:
 class Pretrained(nn.Module):
     """Base of a model that is built from a config dataclass and nothing else.
 
-    A subclass sets `Config` (the dataclass), `RELEASES` (published checkpoints by short name) and `LAYOUTS` (how their
+    A subclass sets `CONFIG` (the dataclass), `RELEASES` (published checkpoints by short name) and `LAYOUTS` (how their
     tensors are named; the first that fits is used). Files that `save_pretrained` wrote have our own names.
     """
 
-    Config: ClassVar[type[Any]]
+    CONFIG: ClassVar[type[Any]]
     RELEASES: ClassVar[Mapping[str, Release]] = {}
     LAYOUTS: ClassVar[tuple[CheckpointMap, ...]] = (CheckpointMap(),)
 
@@ -73,7 +73,7 @@ class Pretrained(nn.Module):
             revision=revision,
             local_files_only=local_files_only,
         )
-        own = _saved_config(cls, found.path.parent / CONFIG)
+        own = _saved_config(cls, found.path.parent / CONFIG_FILE)
         config = config or (release.config if release else None) or own or cls._config_of(str(source), found)
         with torch.device("meta"):
             model = cls(config)
@@ -101,13 +101,13 @@ class Pretrained(nn.Module):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         name = f"{type(self).__module__}.{type(self).__qualname__}"
-        written = {"model": name, "config": TypeAdapter(self.Config).dump_python(self.config, mode="json")}
+        written = {"model": name, "config": TypeAdapter(self.CONFIG).dump_python(self.config, mode="json")}
         with NamedTemporaryFile(dir=folder, suffix=".tmp", delete=False) as temporary:
             weights = Path(temporary.name)
         save_file({n: t.contiguous() for n, t in self.state_dict().items()}, weights)
-        weights.replace(folder / WEIGHTS)
+        weights.replace(folder / WEIGHTS_FILE)
         weights.write_text(json.dumps(written, indent=1), encoding="utf-8")
-        weights.replace(folder / CONFIG)
+        weights.replace(folder / CONFIG_FILE)
 
 
 def _saved_config(cls: type[Pretrained], path: Path) -> Any:
@@ -118,6 +118,6 @@ def _saved_config(cls: type[Pretrained], path: Path) -> Any:
         saved = json.loads(path.read_text(encoding="utf-8"))
         if saved.get("model") != f"{cls.__module__}.{cls.__qualname__}":
             return None
-        return TypeAdapter(cls.Config).validate_python(saved["config"])
+        return TypeAdapter(cls.CONFIG).validate_python(saved["config"])
     except (ValueError, KeyError, AttributeError, ValidationError) as error:
         raise CheckpointError(f"{path} cannot be read as the config of {cls.__name__}; save the model again") from error

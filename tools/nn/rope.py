@@ -49,29 +49,26 @@ class Rotation:
 class RoPE:
     """Which axis and frequency every pair of channels has; made by `axial` or `sections`."""
 
-    def __init__(self, axes: Tensor, frequencies: Tensor, style: Style) -> None:
-        """`axes` int [D/2]: the coordinate that turns the pair; `frequencies` [D/2] in radians per unit of it."""
+    def __init__(self, axes: Sequence[int], frequencies: Sequence[float], style: Style) -> None:
+        """For each pair of channels: the coordinate that turns it, and by how many radians per unit of it."""
         self.axes, self.frequencies, self.style = axes, frequencies, style
 
     @classmethod
     def axial(cls, dims: Sequence[int], *, theta: float = 10_000.0, style: Style = "interleaved") -> RoPE:
         """Each axis has its own channels, `dims` of them, and a full range of frequencies. One axis: plain RoPE."""
-        frequencies = [theta ** -(torch.arange(0, dim, 2, dtype=torch.float64) / dim) for dim in dims]
-        axes = torch.arange(len(dims)).repeat_interleave(torch.tensor([dim // 2 for dim in dims]))
-        return cls(axes, torch.cat(frequencies), style)
+        frequencies = [theta ** (-2 * i / dim) for dim in dims for i in range(dim // 2)]
+        return cls([axis for axis, dim in enumerate(dims) for _ in range(dim // 2)], frequencies, style)
 
     @classmethod
     def sections(cls, sections: Sequence[int], *, theta: float = 10_000.0, style: Style = "half") -> RoPE:
         """One range of frequencies, dealt out to the axes in runs of `sections` pairs (Qwen2-VL: 16, 24, 24)."""
-        pairs = sum(sections)
-        frequencies = theta ** -(torch.arange(pairs, dtype=torch.float64) / pairs)
-        return cls(torch.arange(len(sections)).repeat_interleave(torch.tensor(sections)), frequencies, style)
+        frequencies = [theta ** (-i / sum(sections)) for i in range(sum(sections))]
+        return cls([axis for axis, pairs in enumerate(sections) for _ in range(pairs)], frequencies, style)
 
     def __call__(self, coordinates: Tensor) -> Rotation:
         """Turns of the positions `coordinates` [..., L, axes]; float64 inside, complex64 out."""
-        device = coordinates.device
-        picked = coordinates.double()[..., self.axes.to(device)]
-        angles = picked * self.frequencies.to(device)
+        frequencies = torch.tensor(self.frequencies, dtype=torch.float64, device=coordinates.device)
+        angles = coordinates.double()[..., list(self.axes)] * frequencies
         return Rotation(torch.polar(torch.ones_like(angles), angles).to(torch.complex64), self.style)
 
 

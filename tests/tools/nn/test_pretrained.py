@@ -25,7 +25,7 @@ class Config:
 
 
 class Net(Pretrained):
-    Config = Config
+    CONFIG = Config
     RELEASES = {
         "small": Release("somebody/net", "small.pt", Config(width=2)),
         "big": Release("somebody/net", "big.pt", Config(width=8)),
