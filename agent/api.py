@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.run import Approve, Caller
 from agent.settings import Settings
+from tools.base import InvalidArguments
 
 if TYPE_CHECKING:
     from agent.events import Event
@@ -19,12 +21,15 @@ if TYPE_CHECKING:
     from agent.live import LiveOptions, LiveReport
     from agent.run import Run
     from agent.store import AgentStore
+    from agent.store.observations import ObservationCache
     from agent.store.turns import ThreadInfo
     from agent.thread import Thread
     from memory import Library
     from planners.answer import Answer
     from tools.base import ToolContext
     from tools.registry import Registry
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[str, float], None]
 Videos = str | Path | Sequence[str | Path]
@@ -130,6 +135,15 @@ class VideoAgent:
             cancelled=self.caller.cancelled,
         )
 
+    @cached_property
+    def _kept_results(self) -> ObservationCache | None:
+        """None where nothing can be kept (a read-only folder): then every question runs its tools."""
+        try:
+            return self.store.observations
+        except InvalidArguments as error:
+            log.warning("results of tools are not kept: %s", error)
+            return None
+
     def ask(
         self,
         video: Videos,
@@ -153,10 +167,14 @@ class VideoAgent:
         self.last_run = run
         assert run.answer is not None
         if save is not None:
-            from agent.evidence import save_evidence
-
-            save_evidence(run.answer, self.library, Path(save))
+            self.save_evidence(run.answer, save)
         return run.answer
+
+    def save_evidence(self, answer: Answer, folder: str | Path) -> list[Path]:
+        """Write annotated pictures of the evidence of an answer; gives their paths."""
+        from agent.evidence import save_evidence
+
+        return save_evidence(answer, self.library, Path(folder))
 
     def stream(self, video: Videos, question: str, options: Sequence[str] | None = None) -> Iterator[Event]:
         """The events of `ask` as they happen (agent.events), the answer last; closing the iterator cancels it."""
@@ -195,7 +213,7 @@ class VideoAgent:
             caller=caller or self.caller,
             thread=thread,
             store=self.store if thread else None,
-            cache=self.store.observations,
+            cache=self._kept_results,
         )
 
     def context(self, video: Videos, artifacts: str | Path) -> ToolContext:

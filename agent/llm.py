@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from agent.verifying import judged
 from agent.vision import ChatVision
 from memory.render import Line, render
 from planners.llm import LLM, Allowance, LLMError, Meter, OpenAIChat, Price, Terms
@@ -87,7 +88,8 @@ def with_llm(
             tools = fitting_tools(tools, question, context.embedder, room, llm.count_tokens)
         first = LLMPolicy(llm, tools, shown, approved=settings.approved_tools)
         mixed = MixedPolicy(first, planner.policy)
-        advised = Planner(mixed, ShownVerifier(planner.verifier, shown))
+        checked = judged(planner.verifier, llm, context, usable=lambda: not mixed.gave_up)
+        advised = Planner(mixed, ShownVerifier(checked, shown))
         yield advised
     if mixed.gave_up:
         advised.missing.append(_missing(mixed.gave_up))

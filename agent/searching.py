@@ -11,12 +11,12 @@ from langgraph.types import interrupt
 from agent.events import Searched
 from agent.learning import experienced
 from agent.llm import Planner, with_llm
+from agent.verifying import verifier
 from planners.budget import SPENDING, Budget
 from planners.embedded.policy import EmbeddedPolicy
 from planners.environment import Consent, ToolEnvironment
 from planners.search import TreeSearch
 from planners.snapshot import VERSION, engine_to_json
-from planners.verifier import EvidenceVerifier
 from tools.base import ApprovalRequired
 
 if TYPE_CHECKING:
@@ -119,9 +119,9 @@ def _search(run: Run, context: ToolContext, task: Task, budget: Budget, watch: W
     policy: Policy = EmbeddedPolicy(embedder)
     if settings.learn:
         policy = experienced(policy, run.library.root, embedder, task.question)
-    plain = Planner(policy, EvidenceVerifier())
+    environment = ToolEnvironment(run.registry, context, run.cache, consent)
+    plain = Planner(policy, verifier(context, environment, budget))
     with with_llm(plain, task.question, settings, run.registry, context, budget) as planner:
-        environment = ToolEnvironment(run.registry, context, run.cache, consent)
         tree = TreeSearch(
             policy=planner.policy,
             environment=environment,

@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langgraph.constants import START
 from langgraph.types import Command
 
 from agent.events import Event
 from agent.run import Caller
+from agent.store.database import kept
 from agent.streaming import streamed
-from tools.base import ApprovalRequired, InvalidArguments
+from tools.base import ApprovalRequired, InvalidArguments, ToolError
 
 if TYPE_CHECKING:
     from langgraph.types import StateSnapshot
@@ -71,26 +73,40 @@ class Thread:
         *,
         key: str = "",
         at: str = "",
+        save: str | Path | None = None,
         caller: Caller | None = None,
     ) -> Answer:
         """Answer a question; without `videos` it is about those of the question before.
 
         `key` makes asking idempotent: a question that was asked with it gets the same answer again, one that was
         interrupted is gone on with. So is, without a key, the same question asked again after an interruption.
+        `save` names a folder for annotated pictures of the evidence.
         `at` (an id of `points`) asks at a step of the past; what followed it is no longer part of the conversation.
         Raises ApprovalRequired when a person has to agree first and the caller has no way to ask: then see `decide`.
         Raises MediaError, InvalidArguments, Cancelled.
         """
         asked = {"question": question, "options": list(options), "paths": [str(video) for video in videos]}
         with self._store.lock(self.name):
-            known = self._store.turns.get(key) if key else None
-            if known is not None:
-                return known.answer
-            snapshot = self._graph.get_state(self._config(at))
-            if not at and _is_waiting(snapshot) and _same(snapshot, asked, key):
-                return self._go_on(None, snapshot, caller)
-            run = self._agent.new_run(caller, thread=self.name, trace_id=key)
+            answer = self._ask(asked, key, at, caller)
+        if save is not None:
+            self._agent.save_evidence(answer, save)
+        return answer
+
+    def _ask(self, asked: dict[str, Any], key: str, at: str, caller: Caller | None) -> Answer:
+        known = self._store.turns.get(key) if key else None
+        if known is not None:
+            return known.answer
+        snapshot = self._state(at)
+        if at and "trace_id" not in snapshot.values:
+            raise InvalidArguments(f"{at!r} is no point of thread {self.name!r}: see its points")
+        if not at and _is_waiting(snapshot) and _same(snapshot, asked, key):
+            return self._go_on(None, snapshot, caller)
+        run = self._agent.new_run(caller, thread=self.name, trace_id=key)
+        try:
             return self._invoke(asked | {"trace_id": run.trace_id}, self._config(at), run)
+        except ToolError:  # nothing was interrupted: the question or the file is at fault
+            self._undo(snapshot)
+            raise
 
     def stream(
         self, question: str, videos: Sequence[str | Path] = (), options: Sequence[str] = (), **more: Any
@@ -118,7 +134,7 @@ class Thread:
     @property
     def pending(self) -> Pending | None:
         """The question that was interrupted, if one was."""
-        snapshot = self._graph.get_state(self._config())
+        snapshot = self._state()
         if not _is_waiting(snapshot):
             return None
         need = _interrupt(snapshot) or {"action": "", "why": ""}
@@ -127,11 +143,13 @@ class Thread:
 
     def turns(self) -> list[SavedTurn]:
         """Questions and answers, the oldest first."""
-        return self._store.turns.of(self._graph.get_state(self._config()).values.get("turns", []))
+        return self._store.turns.of(self._state().values.get("turns", []))
 
     def points(self) -> list[Point]:
         """Steps of the past, the latest first, also of what was gone back from."""
-        return [_point(one) for one in self._graph.get_state_history(self._config()) if "trace_id" in one.values]
+        with kept():
+            history = list(self._graph.get_state_history(self._config()))
+        return [_point(one) for one in history if "trace_id" in one.values and one.next != (START,)]
 
     def back(self, point: str) -> None:
         """Go back to an answered question (an id of `points` without a next step): what followed is forgotten.
@@ -139,20 +157,34 @@ class Thread:
         Raises InvalidArguments for another id.
         """
         with self._store.lock(self.name):
-            found = self._graph.get_state(self._config(point))
+            found = self._state(point)
             if found.next or "trace_id" not in found.values:
                 raise InvalidArguments(f"{point!r} is no answered question of thread {self.name!r}: see its points")
-            self._graph.update_state(found.config, {"turns": []}, as_node="answer")
+            self._undo(found)
 
     def forget(self) -> bool:
         """Delete the conversation; whether there was any."""
         return self._store.forget(self.name)
 
+    def _undo(self, snapshot: StateSnapshot) -> None:
+        """Make an earlier step the latest."""
+        with kept():
+            if "trace_id" in snapshot.values:
+                self._graph.update_state(snapshot.config, {"turns": []}, as_node="answer")
+            else:  # the thread had not begun
+                self._store.checkpointer.delete_thread(self.name)
+
+    def _state(self, point: str = "") -> StateSnapshot:
+        with kept():
+            state: StateSnapshot = self._graph.get_state(self._config(point))
+        return state
+
     def _config(self, point: str = "") -> dict[str, Any]:
-        return {"configurable": {"thread_id": self.name} | ({"checkpoint_id": point} if point else {})}
+        place = {"thread_id": self.name, "checkpoint_ns": ""}
+        return {"configurable": place | ({"checkpoint_id": point} if point else {})}
 
     def _waiting(self) -> StateSnapshot:
-        snapshot = self._graph.get_state(self._config())
+        snapshot = self._state()
         if not _is_waiting(snapshot):
             raise InvalidArguments(f"thread {self.name!r} has no interrupted question: ask one")
         return snapshot
@@ -162,8 +194,9 @@ class Thread:
         return self._invoke(command, self._config(), run)
 
     def _invoke(self, given: Any, config: dict[str, Any], run: Run) -> Answer:
-        self._graph.invoke(given, config, context=run, durability="sync")
-        need = _interrupt(self._graph.get_state(self._config()))
+        with kept():
+            self._graph.invoke(given, config, context=run, durability="sync")
+        need = _interrupt(self._state())
         if need is not None:
             raise ApprovalRequired(need["action"], need["why"])
         assert run.answer is not None

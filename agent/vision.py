@@ -115,12 +115,13 @@ def _shown(views: Sequence[View]) -> list[Part | str]:
         single = len(view.times_s) == 1
         parts.append(f"Frame {times}" if single else f"Frames in numbered cells, row by row: {times}")
         detail: Detail = "low" if max(view.rgb.shape[:2]) <= LOW_PX else "high"
-        parts.append(Image(_jpeg(view.rgb), detail))
+        parts.append(Image(jpeg(view.rgb), detail))
         number += len(view.times_s)
     return parts
 
 
-def _jpeg(rgb: Picture) -> bytes:
+def jpeg(rgb: Picture) -> bytes:
+    """A picture, uint8 RGB [H, W, 3], as a JPEG file. Raises ToolFailed."""
     import cv2
 
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]

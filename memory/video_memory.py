@@ -43,12 +43,11 @@ class VideoMemory(RowSource):
     @cached_property
     def revision(self) -> str:
         """A digest of all rows: equal for equal contents, another one as soon as anything is published or deleted."""
-        tables = [
-            [segment.name, table, facts["sha256"]]
+        segments = [
+            [segment.name, sorted([table, facts["sha256"]] for table, facts in segment.tables.items())]
             for segment in self._snapshot.segments
-            for table, facts in segment.tables.items()
         ]
-        return hashlib.sha256(json.dumps(sorted(tables)).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(sorted(segments)).encode()).hexdigest()[:16]
 
     @property
     def tables_present(self) -> set[str]:

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from agent.cli import ask, doctor, ingest, library, sample, tool
+from agent.cli import ask, doctor, ingest, library, sample, thread, tool
 from agent.cli.errors import run_app
 
 
@@ -25,6 +25,7 @@ def build_app() -> typer.Typer:
     app.command("sample")(sample.sample)
     app.command("doctor")(doctor.doctor)
     app.add_typer(library.app, name="library")
+    app.add_typer(thread.app, name="thread")
     app.add_typer(tool.app, name="tool")
     for entry in importlib.metadata.entry_points(group="videre.commands"):
         app.add_typer(entry.load(), name=entry.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,8 @@ from agent.cli.errors import CANNOT
 from agent.cli.progress import progress_bar
 
 if TYPE_CHECKING:
+    from agent.api import VideoAgent
+    from agent.run import Approve
     from planners.answer import Answer
 
 
@@ -22,12 +25,23 @@ def ask(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     trace: Annotated[bool, typer.Option(help="Show the search tree on stderr.")] = False,
     save: Annotated[Path | None, typer.Option(help="Folder for annotated pictures of the evidence.")] = None,
+    thread: Annotated[str, typer.Option(help="Conversation; later questions need no video and may refer back.")] = "",
+    at: Annotated[str, typer.Option(help="Ask at a step of the past of --thread (see videre thread points).")] = "",
 ) -> int:
     """Ask a question about videos. Exit status: 0 answered or uncertain, 3 cannot, 2 bad input."""
-    if len(words) < 2:
+    if len(words) < 2 and not thread:
         raise typer.BadParameter('give at least one video and then the question: videre ask clip.mp4 "How many shots?"')
-    videos = [Path(word) for word in words[:-1]]
-    return ask_and_print(videos, words[-1], options=option, as_json=as_json, trace=trace, save=save)
+    if at and not thread:
+        raise typer.BadParameter("--at needs --thread NAME")
+    videos, question = [Path(word) for word in words[:-1]], words[-1]
+    if not thread:
+        return ask_and_print(videos, question, options=option, as_json=as_json, trace=trace, save=save)
+    from agent.api import VideoAgent
+
+    with progress_bar() as progress:
+        agent = VideoAgent(progress=progress, approve=approver())
+        answer = agent.thread(thread).ask(question, videos, option or (), at=at, save=save)
+    return print_and_rate(agent, answer, as_json=as_json, trace=trace)
 
 
 def ask_and_print(
@@ -43,17 +57,30 @@ def ask_and_print(
     from agent.api import VideoAgent
 
     with progress_bar() as progress:
-        agent = VideoAgent(progress=progress)
+        agent = VideoAgent(progress=progress, approve=approver())
         answer = agent.ask(videos, question, options, save=save)
+    return print_and_rate(agent, answer, as_json=as_json, trace=trace)
+
+
+def approver() -> Approve | None:
+    """Asks the person at the terminal; None when there is none."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    return lambda need: typer.confirm(f"{need.action} ({need.why}). May it?", default=False, err=True)
+
+
+def print_and_rate(agent: VideoAgent, answer: Answer, *, as_json: bool = False, trace: bool = False) -> int:
+    """Print the answer that the agent has just given on stdout, its search and warnings on stderr; the exit status."""
     run = agent.last_run
     assert run is not None
-    titles = run.titles([result.task.videos[0] for result in run.results])
+    titles = run.titles(list(dict.fromkeys(item.video for item in answer.evidence)))
     if trace:
         from planners.trace import render_tree
 
+        searched = run.titles([result.task.videos[0] for result in run.results])
         for result in run.results:
-            if len(titles) > 1:
-                typer.echo(f"{titles[result.task.videos[0]]}: {result.task.question}", err=True)
+            if len(searched) > 1:
+                typer.echo(f"{searched[result.task.videos[0]]}: {result.task.question}", err=True)
             typer.echo(render_tree(result.trace), err=True)
     for report in run.reports:
         if report.warning:
@@ -61,7 +88,7 @@ def ask_and_print(
     if as_json:
         typer.echo(json.dumps(answer.to_json(), ensure_ascii=False))
     else:
-        print_answer(answer, titles if len(titles) > 1 else {})
+        print_answer(answer, titles if len(titles) > 1 or len(run.results) > 1 else {})
     return CANNOT if answer.status == "cannot" else 0
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tools.base import InvalidArguments
+from tools.base import InvalidArguments, RunError
 
 VERSION = 1
 BUSY_MS = 30_000
@@ -49,8 +50,23 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+class StoreError(RunError):
+    """What has to be kept cannot be."""
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Errors of SQLite as a line that tells what to do. Raises StoreError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"the conversation cannot be kept ({error}): free space in its folder, or set VIDERE_STATE to another one"
+        ) from error
+
+
 class Database:
-    """Statements on the file, one at a time."""
+    """Statements on the file, one at a time; each raises StoreError when it cannot be done."""
 
     def __init__(self, path: Path) -> None:
         """Raises InvalidArguments when the file cannot be used."""
@@ -59,11 +75,11 @@ class Database:
 
     def write(self, statement: str, values: Sequence[Any] = ()) -> int:
         """Execute at once and for good; gives the number of rows that it changed."""
-        with self._lock:
+        with self._lock, kept():
             return self._connection.execute(statement, values).rowcount
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
+        with self._lock, kept():
             return self._connection.execute(statement, values).fetchall()
 
     def close(self) -> None:

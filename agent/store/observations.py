@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import time
 from collections.abc import Iterator, MutableMapping
 
 from pydantic import ValidationError
 
-from agent.store.database import Database
+from agent.store.database import Database, StoreError
 from planners.environment import ToolSource, observation_from_json
 from planners.node import action_json, observation_json
 from planners.state import Observation, ToolCall
@@ -45,7 +44,7 @@ class ObservationCache(MutableMapping[str, Observation]):
             call, saved = (json.loads(text) for text in rows[0])
             found = observation_from_json(self._registry, ToolCall(call["tool"], call["arguments"]), saved)
             self._database.write("UPDATE observation SET used_at = ? WHERE key = ?", (time.time(), key))
-        except (ToolError, ValidationError, ValueError, sqlite3.Error) as error:
+        except (ToolError, ValidationError, ValueError, StoreError) as error:
             log.warning("a kept result cannot be used (%s); the tool is run again", type(error).__name__)
             raise KeyError(key) from error
         return found
@@ -65,7 +64,7 @@ class ObservationCache(MutableMapping[str, Observation]):
                     "(SELECT key FROM observation ORDER BY used_at DESC LIMIT ?)",
                     (MAX_ROWS,),
                 )
-        except sqlite3.Error as error:
+        except StoreError as error:
             log.warning("a result cannot be kept (%s)", error)
 
     def __delitem__(self, key: str) -> None:
