@@ -1,0 +1,209 @@
+"""Dialogues as data: earlier questions with their answers, a follow-up, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from planners.dialogue import Turn
+
+TITLES = {"v1": "kitchen.mp4", "v2": "cups.mp4", "v3": "tennis.mp4"}
+ONE = {"v1": "kitchen.mp4"}
+
+
+def row(start_s: float, end_s: float, text: str = "", video: str = "v1") -> dict[str, Any]:
+    """A piece of evidence as an answer's JSON has it."""
+    words = {"text": text} if text else {}
+    return {"video": video, "start_s": start_s, "end_s": end_s, **words, "tool": "t", "model": "m", "confidence": 0.9}
+
+
+def turn(
+    question: str, answer: str = "", *, resolved: str = "", rows: Sequence[dict[str, Any]] = (), **more: Any
+) -> Turn:
+    """A turn with an answer's JSON; `more`: value, option, status, confidence, alternatives."""
+    said = {"status": "answered", "answer": answer, "value": None, "option": None, "confidence": 0.8}
+    said |= {"evidence": list(rows), "alternatives": [], "missing": [], "cost": {}, "trace_id": "t1"}
+    return Turn(question, resolved or question, said | more)
+
+
+@dataclass(frozen=True)
+class Case:
+    """`want` is the question that the follow-up means; None = it is left as it is."""
+
+    turns: tuple[Turn, ...]
+    asked: str
+    want: str | None
+    options: tuple[str, ...] = ()
+    titles: dict[str, str] = field(default_factory=lambda: ONE)
+    videos: tuple[str, ...] = ()
+
+
+CUPS = turn("How many red cups are there?", "3 separate red thing(s).", value=3)
+CAR = turn("What colour is the car?", "The car looks red.", option="red")
+LEAVES = turn("When does the woman leave the room?", "A woman is visible until 12.30 s.", value=12.3)
+FRIDGE = turn("When is the fridge open?", "from 3 to 5", value=[3.0, 5.0])
+CUT = turn("When is the first cut?", "The cut is at 1.40 s.", value=1.4, rows=[row(1.4, 1.4), row(3.0, 3.0)])
+SIGN = turn("What is written on the sign?", "EXIT", rows=[row(1, 2, "EXIT"), row(4, 6, "NO ENTRY"), row(8, 9, "PUSH")])
+HOLDS = turn("What is the woman holding?", "a spoon", option="a spoon")
+MUG = turn("What is poured into the mug?", "coffee", option="coffee", rows=[row(2, 4)])
+PEOPLE = turn("How many people are there?", "2 people", value=2, rows=[row(0, 20)])
+MAN = turn("What is the man in the red coat doing?", "sitting", option="sitting")
+DOG = turn("Does the small dog jump over the fence?", "Yes.", value=True, rows=[row(7, 8)])
+LENGTH = turn("How long is the video?", "20 seconds", value=20.0)
+SHOT = turn("How many people are visible in the first shot?", "1", value=1)
+PLATE = turn("Where is the plate?", "at the left")
+BOTH = turn("How many people are there?", "2", value=2, rows=[row(0, 20, video="v1")])
+
+CASES: tuple[Case, ...] = (
+    # pronouns and demonstratives
+    Case((CAR,), "Is it moving?", "Is the car moving?"),
+    Case((CAR,), "Where is it at the end?", "Where is the car at the end?"),
+    Case((CUPS,), "Where are they?", "Where are the red cups?"),
+    Case((CUPS,), "Do they move?", "Do the red cups move?"),
+    Case((CUPS,), "What colour are those?", "What colour are the red cups?"),
+    Case((HOLDS,), "What colour is it?", "What colour is the spoon?"),
+    Case((HOLDS,), "Is she smiling?", "Is the woman smiling?"),
+    Case((HOLDS,), "Who is standing next to her?", "Who is standing next to the woman?"),
+    Case((MAN,), "Where is he at the end?", "Where is the man in the red coat at the end?"),
+    Case((MUG,), "When does it begin to flow?", "When does the coffee begin to flow?"),
+    Case(
+        (turn("What animal is it?", option="red panda"),),
+        "In which direction does it walk?",
+        "In which direction does the red panda walk?",
+    ),
+    Case((turn("How many dogs are there?", value=1),), "What colour is it?", "What colour is the dog?"),
+    Case((CAR,), "What is behind it?", "What is behind the car?"),
+    Case((CAR,), "What are its wheels made of?", "What are the car's wheels made of?"),
+    Case((CAR,), "Is this a toy?", "Is the car a toy?"),
+    Case((CAR,), "Does that move?", "Does the car move?"),
+    Case((SIGN,), "When does it appear?", 'When does the text "EXIT" appear?'),
+    Case((LENGTH,), "What is its resolution?", "What is the video's resolution?"),
+    Case((CAR, LENGTH), "How many frames does it have?", "How many frames does the video have?"),
+    Case((CAR, PEOPLE), "Where are they?", "Where are the people?"),
+    Case((CAR, PEOPLE), "Is it moving?", "Is the car moving?"),
+    Case((turn("Is there a man in the kitchen?", value=True),), "What is he doing?", "What is the man doing?"),
+    Case((turn("Is anybody there at the start?", value=True),), "What is he doing?", "What is the person doing?"),
+    Case((PLATE,), "And what colour is it?", "What colour is the plate?"),
+    Case((CAR,), "Is it the same one?", "Is the car the same one?"),
+    # times
+    Case((LEAVES,), "What happens right after that?", "What happens right after 12.3 s?"),
+    Case((LEAVES,), "What happens then?", "What happens right after 12.3 s?"),
+    Case((LEAVES,), "What happens next?", "What happens right after 12.3 s?"),
+    Case((LEAVES,), "And then?", "What happens right after 12.3 s?"),
+    Case((LEAVES,), "Is the door open at that moment?", "Is the door open at 12.3 s?"),
+    Case((LEAVES,), "How many people are visible before that?", "How many people are visible before 12.3 s?"),
+    Case((FRIDGE,), "What is said during that time?", "What is said between 3 and 5 s?"),
+    Case((FRIDGE,), "How many people are there then?", "How many people are there between 3 and 5 s?"),
+    Case((FRIDGE,), "What happens just before this?", "What happens just before 3 s?"),
+    Case((FRIDGE,), "Does the camera move after that?", "Does the camera move after 5 s?"),
+    Case((FRIDGE,), "What is the man doing afterwards?", "What is the man doing after 5 s?"),
+    Case((CUT,), "And after that?", "What happens after 1.4 s?"),
+    Case((DOG,), "Is anybody visible at that point?", "Is anybody visible between 7 and 8 s?"),
+    Case((FRIDGE,), "What happens there?", "What happens between 3 and 5 s?"),
+    Case((FRIDGE,), "Then what happens?", "What happens right after 5 s?"),
+    # ellipsis
+    Case((CUPS,), "And the blue ones?", "How many blue cups are there?"),
+    Case((CUPS,), "and green?", "How many green cups are there?"),
+    Case((CUPS,), "What about the yellow cups?", "How many yellow cups are there?"),
+    Case((CUPS,), "And plates?", "How many plates are there?"),
+    Case((turn("How many cups are there?", value=5),), "How many of them are red?", "How many red cups are there?"),
+    Case((turn("How many cups are there?", value=5),), "And how many are blue?", "How many blue cups are there?"),
+    Case((SHOT,), "What about the second shot?", "How many people are visible in the second shot?"),
+    Case((SHOT,), "and in the last one?", "How many people are visible in the last shot?"),
+    Case((PEOPLE,), "in the last ten seconds?", "How many people are there in the last 10 seconds?"),
+    Case((PEOPLE,), "And at the end?", "How many people are there at the end?"),
+    Case((PEOPLE,), "after 5 seconds?", "How many people are there after 5 seconds?"),
+    Case((PEOPLE,), "And on the left?", "How many people are there on the left?"),
+    Case((turn("Who is on the left?", "a man"),), "and on the right?", "Who is on the right?"),
+    Case((CUT,), "and the second?", "When is the second cut?"),
+    Case((CUT,), "What about the last one?", "When is the last cut?"),
+    Case((PLATE,), "And the cups?", "Where are the cups?"),
+    Case((HOLDS,), "And the man?", "What is the man holding?"),
+    Case((CAR,), "How about the bus?", "What colour is the bus?"),
+    Case(
+        (turn('When is the text "EXIT" visible?', value=[1.0, 2.0]),),
+        'and "ENTRY"?',
+        'When is the text "ENTRY" visible?',
+    ),
+    Case((turn("Is the car red?", value=True),), "Or blue?", "Is the car blue?"),
+    Case((turn("Does the boat drift to the left?", value=True),), "or right?", "Does the boat drift to the right?"),
+    Case((turn("What is on the table?", "an apple"),), "and on the floor?", "What is on the floor?"),
+    Case(
+        (turn("What happens in the first 5 seconds?", "x"),),
+        "and between 10 and 15 seconds?",
+        "What happens between 10 and 15 seconds?",
+    ),
+    Case(
+        (turn("What colour is the shirt of the woman?", option="red"),),
+        "and the man?",
+        "What colour is the shirt of the man?",
+    ),
+    Case((turn("Does the man hold the cup?", value=True),), "And the plate?", "Does the man hold the plate?"),
+    Case((LENGTH,), "And the frame rate?", "What is the frame rate of the video?"),
+    Case((turn("Is there a dog?", value=True),), "And cats?", "Are there cats?"),
+    Case(
+        (turn("And the blue ones?", resolved="How many blue cups are there?", value=2),),
+        "and the green ones?",
+        "How many green cups are there?",
+    ),
+    Case((DOG,), "When?", "When does the small dog jump over the fence?"),
+    Case((DOG,), "When does that happen?", "When does the small dog jump over the fence?"),
+    Case((turn("Are there any red cups?", value=True),), "How many?", "How many red cups are there?"),
+    # corrections
+    Case((HOLDS,), "No, I meant the man", "What is the man holding?"),
+    Case((PLATE,), "not the plate, the cup", "Where is the cup?"),
+    Case((PLATE,), "Sorry, the big one.", "Where is the big plate?"),
+    Case((CUPS,), "I meant the blue ones, not the red ones", "How many blue cups are there?"),
+    Case((SHOT,), "no, the third shot", "How many people are visible in the third shot?"),
+    Case(
+        (turn("What does the man give the woman?", "a key"),),
+        "not the woman but the boy",
+        "What does the man give the boy?",
+    ),
+    # listed answers
+    Case((SIGN,), "When does the last of these appear?", 'When does the text "PUSH" appear?'),
+    Case((SIGN,), "What happens in the second one?", "What happens between 4 and 6 s?"),
+    # videos
+    Case((BOTH,), "and in the second video?", "How many people are there?", titles=TITLES, videos=("v2",)),
+    Case((BOTH,), "What about tennis.mp4?", "How many people are there?", titles=TITLES, videos=("v3",)),
+    Case((BOTH,), "In cups?", "How many people are there?", titles=TITLES, videos=("v2",)),
+    Case(
+        (BOTH,),
+        "and in the other one?",
+        "How many people are there?",
+        titles={"v1": "a.mp4", "v2": "b.mp4"},
+        videos=("v2",),
+    ),
+    Case((BOTH,), "What about all of them?", "How many people are there?", titles=TITLES, videos=("v1", "v2", "v3")),
+    Case(
+        (BOTH,),
+        "Does the camera move in the last video?",
+        "Does the camera move in the video?",
+        titles=TITLES,
+        videos=("v3",),
+    ),
+    # questions that stand by themselves
+    Case((CAR,), "Does the ball move before it is hit?", None),
+    Case((CAR,), "Is it raining?", None),
+    Case((CAR,), "What animal is it?", None),
+    Case((CAR,), "Is it a handheld shot?", None),
+    Case((HOLDS,), "Does the man sit down after he opens the door?", None),
+    Case((CUPS,), "Which of these words is shown?", None, options=("exit", "push")),
+    Case((CUPS,), "Number of shots?", None),
+    Case((CUPS,), "Is there a sound track?", None),
+    Case((CUPS,), "How many people are there?", None),
+    Case((CUPS,), "Is the man that holds the cup smiling?", None),
+    Case((LEAVES,), "What happens first?", None),
+    Case((LEAVES,), "Does the man sit down and then stand up?", None),
+    Case((CAR,), "When it falls, does the cup break?", None),
+    Case((CAR,), "Describe the video.", None),
+    Case((CAR,), "What falls after it is hit?", None),
+    Case((CAR,), "Do the women hold spoons in their hands?", None),
+    Case((CAR,), "What does the sign say?", None),
+    Case((CAR,), "Where can I see the dog?", None),
+    Case((PEOPLE,), "Is she smiling?", None),
+)
+
+HELD_BACK: tuple[Case, ...] = ()
+"""Written after the rules were done."""
