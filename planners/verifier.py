@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from planners.recorded import Rows, unrecorded
 from planners.state import Draft, State, Verdict
 from planners.votes import same_answer
 from tools.types import Evidence
@@ -41,12 +42,16 @@ class EvidenceVerifier:
     A 'cannot' has CANNOT_VALUE, less when the policy is less than half sure of it.
 
     Checks: every piece of evidence is a row of a result on the path, of a video in scope, inside its time and picture
-    (the picture where `extents` knows the video; answers about the file itself cite the whole of it); option and value
-    are possible and agree.
+    (the picture where `extents` knows the video; answers about the file itself cite the whole of it), and in the
+    memory of its video when it says that it was read there (planners.recorded); option and value are possible and
+    agree.
     """
 
-    def __init__(self, extents: Mapping[str, Extent] | None = None) -> None:
-        self._extents = dict(extents or {})
+    def __init__(
+        self, extents: Mapping[str, Extent] | None = None, memory: Callable[[str], Rows] | None = None
+    ) -> None:
+        """`memory` opens the memory of a video by its id; without it, evidence is not looked up."""
+        self._extents, self._memory = dict(extents or {}), memory
 
     def score(self, state: State, draft: Draft, others: Sequence[Draft]) -> Verdict:
         if draft.status == "cannot":
@@ -84,6 +89,16 @@ class EvidenceVerifier:
             fault = self._outside(state, item)
             if fault:
                 return fault
+        return self._forgotten(draft)
+
+    def _forgotten(self, draft: Draft) -> str:
+        """Which evidence the memory does not hold, in words; empty when it holds all."""
+        if self._memory is None:
+            return ""
+        for video in dict.fromkeys(item.video for item in draft.evidence):
+            lost = unrecorded(self._memory(video), [item for item in draft.evidence if item.video == video])
+            if lost:
+                return f"evidence of {lost[0].tool} at {lost[0].start_s:.2f} s is not in the memory"
         return ""
 
     def _outside(self, state: State, item: Evidence) -> str:

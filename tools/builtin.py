@@ -32,6 +32,7 @@ from tools.tracking.camera_tool import CameraMotion
 from tools.tracking.motion_tool import TrackMotion
 from tools.tracking.objects import ObjectExtractor
 from tools.tracking.objects_tool import ListObjects
+from tools.understanding.compare import CompareFrames
 from tools.understanding.frames import LookAtFrames
 from tools.understanding.graph_tool import SceneGraph
 from tools.understanding.info import VideoInfo
@@ -61,6 +62,7 @@ TOOLS: tuple[type[Tool], ...] = (
     OrderEvents,
     SceneGraph,
     LookAtFrames,
+    CompareFrames,
     Summarise,
     Look,
     Overview,
