@@ -57,7 +57,7 @@ def capabilities(settings: Settings) -> list[Capability]:
         ),
         Capability("SQL over memory", _backed("duckdb", "DuckDB in a locked worker process")),
         _planning(settings),
-        Capability("recognising objects, actions, scenes", "", f"a vision-language model; {gpu}"),
+        _looking(settings, gpu),
     ]
 
 
@@ -69,3 +69,13 @@ def _planning(settings: Settings) -> Capability:
     from agent.llm import endpoint
 
     return Capability("planning", f"{settings.llm_model} at {endpoint(settings).place}, else {embedded}")
+
+
+def _looking(settings: Settings, gpu: str) -> Capability:
+    """Whether the model takes images is found out when it is first shown one."""
+    name = "recognising objects, actions, scenes"
+    if not settings.llm_model or not settings.llm_images:
+        return Capability(name, "", f"a vision-language model: set VIDERE_LLM_MODEL to one that accepts images; {gpu}")
+    from agent.llm import endpoint
+
+    return Capability(name, f"{settings.llm_model} at {endpoint(settings).place}, if it accepts images")

@@ -15,6 +15,7 @@ import pytest
 from pydantic import BaseModel, Field
 from typer.testing import CliRunner
 
+from agent.capabilities import capabilities
 from agent.cli import build_app
 from agent.llm import Planner, own_vision, with_llm
 from agent.settings import Settings
@@ -156,7 +157,11 @@ def test_a_client_that_cannot_be_opened_is_a_missing_model(model: str) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"llm_model": "m", "llm_images": False}])
 def test_without_leave_no_frame_is_sent(options: dict[str, Any]) -> None:
-    assert own_vision(Settings(**options), lambda: False) is None
+    settings = Settings(**options)
+    assert own_vision(settings, lambda: False) is None
+    assert capabilities(settings)[-1].now == ""
+    assert "VIDERE_LLM_MODEL" in capabilities(settings)[-1].better
+    assert capabilities(Settings(llm_model="m"))[-1].now.startswith("m at ")
 
 
 @pytest.fixture(scope="module")

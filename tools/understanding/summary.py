@@ -76,7 +76,8 @@ def _chapter(shot: dict[str, Any], events: list[dict[str, Any]], entities: list[
         for row in entities
         if row["category"] == "moving object" and row["first_s"] < end_s and row["last_s"] > start_s
     ]
-    parts: list[str] = []
+    seen = [row["text"] for row in here if row["kind"] == "caption"]
+    parts = ["Seen: " + ", ".join(map(repr, seen)) + "."] if seen else []
     for kind, words in (("colour", "The picture is {}"), ("camera", "Camera: {}"), ("sound", "Sound: {}")):
         said = list(dict.fromkeys(row["text"] for row in here if row["kind"] == kind))[:3]
         parts += [words.format(", ".join(said)) + "."] if said else []

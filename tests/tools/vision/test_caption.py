@@ -23,6 +23,7 @@ from tools.retrieval.embed_facts import FactEmbedder
 from tools.retrieval.minilm import MiniLMEmbedder
 from tools.retrieval.search_memory import SearchMemory
 from tools.shots.detector import ShotExtractor
+from tools.understanding.summary import Summarise
 from tools.vision.caption import CaptionShots
 from tools.vision.spans import SPAN_S, Span, spans_of
 
@@ -73,15 +74,17 @@ def test_every_shot_gets_a_caption_from_its_own_frames(seeing: Seeing, stamped_c
     assert [text for *_, text in rows(context.library)] == [one.text.text for one in found.captions]
     (extractor,) = {row["extractor"] for row in context.memory().rows("event")}
     assert extractor == "captions_seer"
+    assert len([name for name in context.memory().segments() if name.startswith("captions_seer")]) == 1
 
 
-def test_a_search_finds_them_at_once(seeing: Seeing, stamped_clip: Path) -> None:
+def test_searches_and_summaries_find_them_at_once(seeing: Seeing, stamped_clip: Path) -> None:
     with answering(describe) as server:
         context = seeing(stamped_clip, server.url, SIX)
         assert SearchMemory().call({"query": "a cup"}, context).status == "empty"
         caption(context)
     found = SearchMemory().call({"query": "a cup", "kinds": ["caption"]}, context)
     assert len(found.evidence) == 6
+    assert f"Seen: {rows(context.library)[0][2]!r}." in Summarise().call({}, context).summary
     assert found.evidence[0].text is not None
     assert found.evidence[0].text.source == "caption"
 

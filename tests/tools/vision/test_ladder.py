@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.fixtures.looking import answering, pictures, texts
 from tests.fixtures.openai_server import OpenAIServer, Reply
 from tests.fixtures.render import read_stamp, render, stamped_pictures
-from tests.tools.vision.conftest import FPS, Seeing
+from tests.tools.vision.conftest import COLOURS, FPS, Seeing
 from tools.base import InvalidArguments, MissingModel, Tool
 from tools.types import Perceived
 from tools.vision.ladder import Focus, Overview, Skim
@@ -78,12 +79,15 @@ def test_without_a_question_it_tells_the_parts_in_order(seeing: Seeing, stamped_
     assert "what it is about" in texts(server.requests[0])[-1]
 
 
-def test_many_frames_need_several_sheets(seeing: Seeing, stamped_clip: Path) -> None:
+def test_many_frames_need_several_sheets(seeing: Seeing, colour_clip: Path) -> None:
     with OpenAIServer([says((30, 30, "a cup", 0.9))]) as server:
-        found = climb(Overview(), seeing, stamped_clip, server, question="A cup?", number=30)
-    assert len(pictures(server.requests[0])) == 3
-    assert texts(server.requests[0])[2].startswith("Frames in numbered cells, row by row: 25: 8.")
-    assert found.moments[0].end_s == 10.0
+        found = climb(Overview(), seeing, colour_clip, server, question="A cup?", number=30)
+    sheets = pictures(server.requests[0])
+    assert [sheet.shape for sheet in sheets] == [(480, 480, 3)] * 2 + [(3 * 120, 2 * 160, 3)]
+    for sheet, second in zip(sheets, (0, 2, 4), strict=True):
+        assert np.abs(sheet[50:70, 70:90].mean(axis=(0, 1)) - COLOURS[second]).max() < 12
+    assert texts(server.requests[0])[2].startswith("Frames in numbered cells, row by row: 25: 4.")
+    assert found.moments[0].end_s == 6.0
 
 
 def test_numbers_that_there_are_not_become_the_nearest(seeing: Seeing, stamped_clip: Path) -> None:
