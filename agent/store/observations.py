@@ -7,8 +7,6 @@ import logging
 import time
 from collections.abc import Iterator, MutableMapping
 
-from pydantic import ValidationError
-
 from agent.store.database import Database, StoreError
 from planners.environment import ToolSource, observation_from_json
 from planners.node import action_json, observation_json
@@ -38,16 +36,22 @@ class ObservationCache(MutableMapping[str, Observation]):
     def __getitem__(self, key: str) -> Observation:
         """Raises KeyError, also when the tool or the form of its results is another one now."""
         try:
-            rows = self._database.rows("SELECT call, observation FROM observation WHERE key = ?", (key,))
-            if not rows:
-                raise KeyError(key)
-            call, saved = (json.loads(text) for text in rows[0])
-            found = observation_from_json(self._registry, ToolCall(call["tool"], call["arguments"]), saved)
-            self._database.write("UPDATE observation SET used_at = ? WHERE key = ?", (time.time(), key))
-        except (ToolError, ValidationError, ValueError, StoreError) as error:
+            found = self._load(key)
+            if found is not None:
+                self._database.write("UPDATE observation SET used_at = ? WHERE key = ?", (time.time(), key))
+        except (ToolError, StoreError, ValueError, TypeError, KeyError) as error:
             log.warning("a kept result cannot be used (%s); the tool is run again", type(error).__name__)
-            raise KeyError(key) from error
+            found = None
+        if found is None:
+            raise KeyError(key)
         return found
+
+    def _load(self, key: str) -> Observation | None:
+        rows = self._database.rows("SELECT call, observation FROM observation WHERE key = ?", (key,))
+        if not rows:
+            return None
+        call, saved = (json.loads(text) for text in rows[0])
+        return observation_from_json(self._registry, ToolCall(call["tool"], call["arguments"]), saved)
 
     def __setitem__(self, key: str, observation: Observation) -> None:
         saved = json.dumps(observation_json(observation))

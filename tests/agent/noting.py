@@ -7,6 +7,7 @@ asks in the thread 't' and prints the answer as JSON, or kills itself on the way
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -30,6 +31,9 @@ from tools.types import Evidence
 VIDEO = "ab" * 8
 OTHER = "cd" * 8
 SHOTS = {VIDEO: 2, OTHER: 5}
+
+
+_embedder = functools.cache(MiniLMEmbedder)
 
 
 class Note(Tool):
@@ -97,7 +101,7 @@ def agent_in(folder: Path, url: str = "", **settings: Any) -> VideoAgent:
     agent = VideoAgent(folder / "library", settings=Settings(**(defaults | model | settings)))
     tools: list[type[Tool]] = [type(one.__name__, (one,), {"folder": folder}) for one in (Note, Post)]
     agent.__dict__["registry"] = Registry([*TOOLS, *tools])
-    agent.__dict__["_ingest_tools"] = IngestTools([], [], MiniLMEmbedder())
+    agent.__dict__["_ingest_tools"] = IngestTools([], [], _embedder())
     return agent
 
 

@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import Field
 
-from planners.environment import ToolEnvironment
+from planners.environment import Consent, ToolEnvironment
 from planners.node import Node
 from planners.search import TreeSearch
 from planners.state import Observation, State, Task, ToolCall
 from tests.planners.worlds import TASK, ConfidenceVerifier, Script, ScriptedPolicy
-from tools.base import Cancelled, Tool, ToolArgs, ToolContext, ToolFailed, ToolResult
+from tools.base import ApprovalRequired, Cancelled, Effects, Tool, ToolArgs, ToolContext, ToolFailed, ToolResult
 from tools.registry import Registry
+from tools.types import Artifact
 
 
 class Drawn(ToolResult):
@@ -196,3 +197,78 @@ def test_nothing_runs_after_a_cancel(library: FakeLibrary) -> None:
     with pytest.raises(Cancelled):
         environment(library, cancelled=lambda: True).execute(ToolCall("draw"))
     assert Draw.runs == []
+
+
+# --- consent ----------------------------------------------------------------------------------------------------
+
+
+def test_nothing_that_needs_approval_runs_unasked(library: FakeLibrary) -> None:
+    consent = Consent()
+    world = ToolEnvironment(Registry([Draw]), ToolContext(library, ["v"], Path("unused")), consent=consent)  # type: ignore[arg-type]
+    call = ToolCall("draw", {"then": "x"}, "it costs")
+    with pytest.raises(ApprovalRequired, match="it costs"):
+        world.execute(call)
+    assert Draw.runs == []
+    consent.said[call.key] = False
+    assert world.execute(call).error_kind == "Denied"
+    assert Draw.runs == []
+    consent.said[call.key] = True
+    assert world.execute(call).ok
+    assert world.execute(ToolCall("draw", {"then": "x"}, "it costs")).cached
+    assert Draw.runs == ["x"]
+
+
+class Slow(Draw):
+    """Takes as long as it is told."""
+
+    name = "slow"
+
+    def expected_seconds(self, args: Draw.Args, context: ToolContext) -> float:
+        return args.start_s
+
+
+def test_what_takes_long_needs_approval(library: FakeLibrary) -> None:
+    context = ToolContext(library, ["v"], Path("unused"))  # type: ignore[arg-type]
+    world = ToolEnvironment(Registry([Slow]), context, consent=Consent(ask_above_seconds=10))
+    assert world.execute(ToolCall("slow", {"start_s": 10})).ok
+    with pytest.raises(ApprovalRequired, match="11 s"):
+        world.execute(ToolCall("slow", {"start_s": 11}))
+    assert world.execute(ToolCall("slow", {"start_s": "soon"})).error_kind == "InvalidArguments"
+
+
+class Paint(Draw):
+    """Writes a file."""
+
+    name = "paint"
+
+    def run(self, args: Draw.Args, context: ToolContext) -> Drawn:
+        drawn = super().run(args, context)
+        return drawn.model_copy(update={"artifacts": [Artifact(path="x.png", kind="image", description="x")]})
+
+
+class Everywhere(Draw):
+    """Depends on other videos."""
+
+    name = "everywhere"
+    reads_library = True
+
+
+class Buy(Draw):
+    """Has effects."""
+
+    name = "buy"
+    effects = Effects.COSTS_MONEY
+
+
+@pytest.mark.parametrize("tool", [Paint, Everywhere, Buy])
+def test_what_depends_on_more_than_the_call_is_kept_for_this_search_only(
+    library: FakeLibrary, tool: type[Draw]
+) -> None:
+    kept: dict[str, Observation] = {}
+    for runs in (1, 2):
+        context = ToolContext(library, ["v"], Path("unused"))  # type: ignore[arg-type]
+        world = ToolEnvironment(Registry([tool]), context, kept)
+        assert not world.execute(ToolCall(tool.name)).cached
+        assert world.execute(ToolCall(tool.name)).cached
+        assert len(Draw.runs) == runs
+    assert not kept

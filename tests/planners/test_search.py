@@ -2,8 +2,10 @@
 
 import json
 import math
+import threading
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from planners.budget import Budget
 from planners.llm.accounting import Charge
 from planners.search import SearchResult, TreeSearch
 from planners.selectors import Doraemon, Independent, Puct, Selector, Uct
+from planners.snapshot import engine_to_json
 from planners.state import Action, Draft, Observation, Proposal, State, ToolCall
 from planners.trace import Called, Observed, Proposed, Scored, to_json_lines
 from tests.planners.worlds import TASK, ConfidenceVerifier, FakeEnvironment, Script, ScriptedPolicy, result
@@ -312,3 +315,33 @@ def test_rewards_that_only_say_whether_a_branch_crashed_do_not_help() -> None:
         accuracy(Doraemon(), 8, by="majority", worlds=150)
         <= accuracy(Independent(), 8, by="majority", worlds=150) + 0.05
     )
+
+
+def test_what_others_are_at_is_told_before_an_error_ends_the_run() -> None:
+    began = threading.Event()
+
+    def respond(call: ToolCall) -> Observation:
+        if call == A:
+            began.wait(10)
+            raise ApprovalRequired("a()", "it costs")
+        began.set()
+        return Observation(call, result())
+
+    saved: list[dict[str, Any]] = []
+    tree = search(ScriptedPolicy(TWO_BRANCHES), FakeEnvironment(respond), workers=2)
+    with pytest.raises(ApprovalRequired):
+        tree.run(TASK, lambda engine: saved.append(engine_to_json(engine)))
+    called = [node["action"]["tool"] for node in saved[-1]["nodes"] if node["observation"] is not None]
+    assert called == [B.tool]
+
+
+def test_work_is_told_of_before_it_is_done() -> None:
+    order: list[str] = []
+
+    def respond(call: ToolCall) -> Observation:
+        order.append("done")
+        return Observation(call, result())
+
+    tree = search(ScriptedPolicy(TWO_BRANCHES), FakeEnvironment(respond))
+    tree.run(TASK, on_ask=lambda engine: order.extend(type(leaf).__name__ for leaf in engine.leaves.values()))
+    assert order.index("Execute") < order.index("done")
