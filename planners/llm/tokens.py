@@ -19,7 +19,8 @@ MESSAGE_TOKENS = 6
 """Role and delimiters that chat templates put around a message (ChatML: 5)."""
 PATCH_PX = 750
 """Pixels of a picture a token: the least among published rules (Claude w*h/750, Qwen2-VL 28*28, OpenAI 512*512/170)."""
-LOW_DETAIL_TOKENS = 85
+IMAGE_TOKENS = 85
+"""Of any picture, on top of its pixels (OpenAI)."""
 UNKNOWN_IMAGE_TOKENS = 2_048
 
 
@@ -79,13 +80,14 @@ def _parts(parts: Sequence[Text | Image | Data], count: CountTokens) -> int:
 
 
 def image_tokens(image: Image) -> int:
-    """Tokens of a picture by its size; UNKNOWN_IMAGE_TOKENS when its size cannot be read."""
-    if image.detail == "low":
-        return LOW_DETAIL_TOKENS
+    """Tokens of a picture by its size; UNKNOWN_IMAGE_TOKENS when its size cannot be read.
+
+    Its `detail` does not count: to OpenAI a picture of low detail is IMAGE_TOKENS, but most servers pay no heed to it.
+    """
     size = jpeg_size(image.jpeg)
     if size is None:
         return UNKNOWN_IMAGE_TOKENS
-    return LOW_DETAIL_TOKENS + math.ceil(size[0] * size[1] / PATCH_PX)
+    return IMAGE_TOKENS + math.ceil(size[0] * size[1] / PATCH_PX)
 
 
 def jpeg_size(jpeg: bytes) -> tuple[int, int] | None:

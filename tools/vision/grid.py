@@ -13,8 +13,8 @@ from tools.types import Box
 
 BLANK = 255
 """Level of cells without a frame."""
-DIGIT_SHARE = 0.12
-"""Height of a cell's number, of the height of the cell."""
+DIGIT_SHARE = 0.08
+"""Height of a cell's number, of the shorter side of the cell."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _number(cell: Picture, number: int) -> None:
     """White digits on black in the top left corner of a cell, which is a part of the sheet."""
     import cv2
 
-    font, high = cv2.FONT_HERSHEY_SIMPLEX, max(8, round(DIGIT_SHARE * cell.shape[0]))
+    font, high = cv2.FONT_HERSHEY_SIMPLEX, max(10, round(DIGIT_SHARE * min(cell.shape[:2])))
     scale, thick = cv2.getFontScaleFromHeight(font, high), max(1, high // 12)
     (wide, tall), below = cv2.getTextSize(str(number), font, scale, thick)
     margin = max(2, high // 6)

@@ -37,7 +37,7 @@ class Look(Tool):
         box: Box | None = Field(None, description="Show only this: x1, y1, x2, y2 in pixels of the upright picture.")
         layout: Layout = Field("frames", description=LAYOUT)
         detail: Literal["low", "high"] = Field(
-            "low", description="'high' for small things and small print, at more than twice the tokens."
+            "low", description="'high' (768 instead of 512 pixels) for small things and small print; more tokens."
         )
 
     class Result(ToolResult):
