@@ -94,7 +94,8 @@ def _by_modifier(base: str, text: str) -> str:
     if not things:
         return ""
     tokens, phrase = tokens_of(base), things[0]
-    if phrase.determiner == "how many" and any(word in ORDER for word in words):
+    numbered = any(word in ORDER for word in words)
+    if numbered and (phrase.determiner == "how many" or _QUOTE.search(phrase.words)):
         return ""
     begin = phrase.first + len(phrase.determiner.split())
     inner = [token for token in tokens[begin : phrase.last] if is_modifier(token.low) and token.low not in COLOURS]

@@ -16,6 +16,11 @@ _FILE = re.compile(
     r"|how many (?:frames|seconds|minutes|shots|scenes|cuts))\b",
     re.I,
 )
+_LASTS = re.compile(r"\bhow long (?:is|was|does) (?:it|this|that)(?: last)?\W*$", re.I)
+_FILMING = re.compile(
+    r"\b(?:mov|pan|tilt|zoom|turn|rotat|shak|shaky|stead|stop|start|static|still|rest|follow|go|fast)\w*", re.I
+)
+"""What a camera does; of other things it is not the subject."""
 
 
 def bound_to_things(question: str, turns: Sequence[Turn], *, with_options: bool = False) -> str:
@@ -38,12 +43,19 @@ def bound_to_things(question: str, turns: Sequence[Turn], *, with_options: bool 
 def _meant(pronoun: str, question: str, turns: Sequence[Turn]) -> Entity | None:
     if pronoun in ("it", "its", "this") and _FILE.search(question):
         return Entity("the video", "video")
-    candidates = [entity for turn in reversed(turns[-RECENT:]) for entity in entities(turn)]
+    of_camera = _FILMING.search(question) is not None
+    candidates = [
+        entity
+        for turn in reversed(turns[-RECENT:])
+        for entity in entities(turn)
+        if entity.head != "camera" or of_camera
+    ]
     for fits in (_fits, _fits_loosely):
         for entity in candidates:
             if fits(entity, pronoun):
                 return entity
-    return None
+    lasts = pronoun in ("it", "this", "that") and _LASTS.search(question) is not None
+    return Entity("the video", "video") if lasts else None
 
 
 def _fits(entity: Entity, pronoun: str) -> bool:

@@ -43,7 +43,7 @@ def recall(about: About, turn: Turn | None, titles: Mapping[str, str]) -> Answer
     if about == "certainty":
         return _certainty(answer, words, rows, titles)
     if cannot or not rows:
-        why = f"I could not tell: {words}" if cannot else f"I have nothing to show for it: I said {words}"
+        why = f"I found nothing to show: {words}" if cannot else f"I have nothing to show for it: I said {words}"
         return _answer("cannot" if cannot else "uncertain", why, answer)
     return _answer("answered", f"I said {_end(words)} It rests on: {shown(rows, titles)}.", answer, rows)
 
@@ -69,7 +69,7 @@ def _chosen(turns: Sequence[Turn], which: str, *, oneself: bool) -> Turn | None:
 
 def _certainty(answer: Mapping[str, object], words: str, rows: Sequence[Evidence], titles: Mapping[str, str]) -> Answer:
     if answer.get("status") == "cannot":
-        return _answer("cannot", f"I could not tell: {words}", answer)
+        return _answer("cannot", f"I gave no answer: {words}", answer)
     sure = number(answer.get("confidence"))
     how = {"answered": "I am fairly sure", "uncertain": "I am not sure"}.get(str(answer.get("status")), "I cannot say")
     share = f" ({sure:.0%})" if sure is not None else ""

@@ -149,5 +149,5 @@ def explained(found: Resolved, asked: str, titles: Mapping[str, str]) -> Resolve
     if found.answer is not None or (question == asked and not found.videos):
         return replace(found, question=question)
     where = ", ".join(one_line(titles.get(video, video), 60) for video in found.videos)
-    parts = ([question] if question != asked else []) + ([f"asked of {where}"] if where else [])
-    return replace(found, question=question, why=one_line(f"taken as: {', '.join(parts)}", MAX_CHARS))
+    meant = f"{question} (asked of {where})" if where else question
+    return replace(found, question=question, why=one_line(f"taken as: {meant}", MAX_CHARS))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from planners.dialogue.times import Span
+from planners.dialogue.times import Span, named_span
 from planners.dialogue.turn import Turn
 from planners.embedded.question import Question, read_question
 from planners.llm.errors import one_line
@@ -65,7 +65,10 @@ def number(value: Any) -> float | None:
 
 
 def span_of(turn: Turn) -> Span | None:
-    """When that of which a turn speaks happens: its value where a time was asked for, or its first evidence."""
+    """When that of which a turn speaks happens.
+
+    Its value where a time was asked for, else the time that the question names, else the first evidence.
+    """
     value = turn.answer.get("value")
     if isinstance(value, list | tuple) and len(value) == 2:
         start_s, end_s = number(value[0]), number(value[1])
@@ -74,6 +77,9 @@ def span_of(turn: Turn) -> Span | None:
     at_s = number(value)
     if at_s is not None and at_s >= 0 and slots(turn.resolved).kind in ("time", "interval"):
         return Span(at_s, at_s)
+    named = named_span(turn.resolved)
+    if named is not None:
+        return named
     rows = rows_of(turn.answer)
     return Span(max(0.0, rows[0].start_s), max(0.0, rows[0].end_s)) if rows else None
 

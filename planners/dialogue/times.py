@@ -79,3 +79,16 @@ def as_time_phrase(text: str) -> str:
         if TIME_PHRASE.fullmatch(candidate):
             return normalised(candidate)
     return ""
+
+
+def named_span(question: str) -> Span | None:
+    """The seconds that a question names: 3 to 5 of "between 3 and 5 s", 12 of "after 12 s"; None when it names none."""
+    between = re.search(rf"\b(?:between|from) ({NUMBER}) ?(?:{UNIT} )?(?:and|to|until) ({NUMBER})\b", question, re.I)
+    if between:
+        first_s, last_s = sorted((seconds(between.group(1), ""), seconds(between.group(2), "")))
+        return Span(first_s, last_s)
+    at = re.search(rf"\b(?:after|before|at|around|until|since) (?:about )?({NUMBER}) ?({UNIT})\b", question, re.I)
+    if at is None:
+        return None
+    t_s = seconds(at.group(1), at.group(2))
+    return Span(t_s, t_s)

@@ -22,7 +22,7 @@ def turn(
     question: str, answer: str = "", *, resolved: str = "", rows: Sequence[dict[str, Any]] = (), **more: Any
 ) -> Turn:
     """A turn with an answer's JSON; `more`: value, option, status, confidence, alternatives."""
-    said = {"status": "answered", "answer": answer, "value": None, "option": None, "confidence": 0.8}
+    said: dict[str, Any] = {"status": "answered", "answer": answer, "value": None, "option": None, "confidence": 0.8}
     said |= {"evidence": list(rows), "alternatives": [], "missing": [], "cost": {}, "trace_id": "t1"}
     return Turn(question, resolved or question, said | more)
 

@@ -22,56 +22,11 @@ CLIPS = Path(__file__).resolve().parents[4] / "shared" / "clips" / "questions.js
 RULES = RuleResolver()
 HISTORIES = [case.turns for case in CASES]
 
-texts = st.text(max_size=120) | st.lists(
-    st.sampled_from(
-        [
-            "and",
-            "what",
-            "about",
-            "the",
-            "second",
-            "one",
-            "it",
-            "that",
-            "then",
-            "not",
-            "no",
-            "I",
-            "meant",
-            "red",
-            "cup",
-            "cups",
-            "how",
-            "many",
-            "where",
-            "is",
-            "are",
-            "there",
-            "in",
-            "last",
-            "seconds",
-            "before",
-            "after",
-            "5",
-            "?",
-            ",",
-            ".",
-            '"',
-            "how",
-            "do",
-            "you",
-            "know",
-            "kitchen.mp4",
-            "video",
-            "of",
-            "these",
-            "she",
-            "same",
-            "0:05",
-        ]
-    ),
-    max_size=12,
-).map(" ".join)
+PIECES = (
+    "and what about the second one it that then not no I meant red cup cups how many where is are there in last ten "
+    'seconds before after 5 ? , . " how do you know kitchen.mp4 video of these she same 0:05'
+)
+texts = st.text(max_size=120) | st.lists(st.sampled_from(PIECES.split()), max_size=12).map(" ".join)
 histories = st.sampled_from(HISTORIES)
 
 
