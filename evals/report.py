@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from evals.metrics.calibration import expected_calibration_error
+from evals.metrics.calibration import brier_score, calibration_bins, expected_calibration_error
 from evals.metrics.uncertainty import cluster_bootstrap, wilson_interval
 from evals.runner import Record
 
@@ -21,10 +21,6 @@ CONFIDENT = 0.6
 def summarise(described: dict[str, Any], records: Sequence[Record]) -> dict[str, Any]:
     """Accuracy overall, by tier and by skill with 95 % intervals, calibration, targets, and what went wrong."""
     spec = described["spec"]
-    answered = [record for record in records if record.outcome in ("right", "wrong")]
-    error = expected_calibration_error(
-        [record.confidence for record in answered], [record.outcome == "right" for record in answered]
-    )
     return {
         "suite": spec["suite"],
         "commit": spec["commit"],
@@ -34,12 +30,26 @@ def summarise(described: dict[str, Any], records: Sequence[Record]) -> dict[str,
         "overall": _group(records),
         "tiers": {tier: _group(members) for tier, members in _by(records, "tier")},
         "skills": {skill: _group(members) for skill, members in _by(records, "skill")},
-        "calibration": {"ece": error if answered else None, "num": len(answered)},
+        "calibration": _calibration(records),
         "targets": [_target(target, records) for target in spec["targets"]],
         "wrong": [_told(record) for record in records if record.outcome == "wrong"],
         "abstained": [_told(record) for record in records if record.outcome == "abstained"],
         "failed": [_told(record) for record in records if record.outcome == "failed"],
         "seconds": sum(record.seconds for record in records),
+    }
+
+
+def _calibration(records: Sequence[Record]) -> dict[str, Any]:
+    """Of the answers given: expected calibration error and Brier score, and the bins that hold any."""
+    answered = [record for record in records if record.outcome in ("right", "wrong")]
+    if not answered:
+        return {"num": 0, "ece": None, "brier": None, "bins": []}
+    confidences, right = [one.confidence for one in answered], [one.outcome == "right" for one in answered]
+    return {
+        "num": len(answered),
+        "ece": expected_calibration_error(confidences, right),
+        "brier": brier_score(confidences, right),
+        "bins": [one._asdict() for one in calibration_bins(confidences, right) if one.num],
     }
 
 
@@ -100,9 +110,8 @@ def render(summary: dict[str, Any]) -> Group:
     wrong = [told for kind in ("wrong", "failed", "abstained") for told in summary[kind]]
     if wrong:
         parts.append(_errors_table(summary))
-    ece = summary["calibration"]["ece"]
-    if ece is not None:
-        parts.append(Text(f"calibration error {ece:.3f} over {summary['calibration']['num']} answers"))
+    if summary["calibration"]["num"]:
+        parts.append(_calibration_table(summary["calibration"]))
     if summary["num_samples"] < summary["num_planned"]:
         parts.append(Text(f"unfinished: {summary['num_samples']} of {summary['num_planned']} samples", style="yellow"))
     parts.extend(_target_line(target) for target in summary["targets"])
@@ -128,6 +137,19 @@ def _accuracy_table(summary: dict[str, Any]) -> Table:
         uncertain = f"{group['uncertain']} ({group['uncertain_right']})"
         row = name, str(group["right"]), str(group["num"]), accuracy, f"{low:.2f}..{high:.2f}", *counts, uncertain
         table.add_row(*row, end_section=index == len(summary["tiers"]))
+    return table
+
+
+def _calibration_table(calibration: dict[str, Any]) -> Table:
+    from rich.table import Table
+
+    ece, brier, num = (calibration[key] for key in ("ece", "brier", "num"))
+    table = Table(title=f"calibration error {ece:.3f}, Brier score {brier:.3f}, over {num} answers")
+    for head in ("confidence", "answers", "mean confidence", "right"):
+        table.add_column(head, justify="right")
+    for one in calibration["bins"]:
+        interval = f"{one['low']:.1f}..{one['high']:.1f}"
+        table.add_row(interval, str(one["num"]), f"{one['confidence']:.3f}", f"{one['accuracy']:.3f}")
     return table
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from evals.metrics.calibration import expected_calibration_error
+from evals.metrics.calibration import brier_score, calibration_bins, expected_calibration_error
 from evals.metrics.uncertainty import cluster_bootstrap, wilson_interval
 
 
@@ -56,3 +56,15 @@ def test_calibration_error_of_hand_computed_cases() -> None:
     assert math.isnan(expected_calibration_error([], []))
     with pytest.raises(ValueError, match="must lie in"):
         expected_calibration_error([1.2], [True])
+
+
+def test_bins_hold_their_answers_and_the_brier_score_is_the_squared_error() -> None:
+    confidences, right = [0.0, 0.1, 0.85, 0.9, 1.0], [False, True, True, False, True]
+    first, *others = (one for one in calibration_bins(confidences, right) if one.num)
+    assert (first.low, first.high, first.num, first.accuracy) == (0.0, 0.1, 2, 0.5)
+    assert [(one.num, one.confidence, one.accuracy) for one in others] == [
+        (2, pytest.approx(0.875), 0.5),
+        (1, 1.0, 1.0),
+    ]
+    assert brier_score(confidences, right) == pytest.approx((0.81 + 0.0225 + 0.81) / 5)
+    assert math.isnan(brier_score([], []))
