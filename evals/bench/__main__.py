@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BENCHES = {
     "ingest": "evals.bench.ingest",
+    "kernels": "evals.bench.kernels",
     "memory": "evals.bench.memory",
     "planning": "evals.bench.planning",
 }
@@ -33,6 +34,7 @@ def bench(
         typer.Option(help="Folder of clips. Default: ../shared/clips beside the repository, else a rendered sample."),
     ] = None,
     long_minutes: Annotated[float, typer.Option(min=0, help="Length of the long clip; 0 leaves it out.")] = 20.0,
+    device: Annotated[str, typer.Option(help="Where the benchmark 'kernels' runs: cpu or cuda.")] = "cpu",
 ) -> None:
     """Measure performance on this machine."""
     if name not in (*BENCHES, "all"):
@@ -40,7 +42,7 @@ def bench(
     if data is None and (beside := ROOT.parent / "shared" / "clips").is_dir():
         data = beside
     machine = describe_machine()
-    options = BenchOptions(data, long_minutes, progress=lambda text: typer.echo(f"measuring: {text}", err=True))
+    options = BenchOptions(data, long_minutes, device, lambda text: typer.echo(f"measuring: {text}", err=True))
     results: list[Result] = []
     for module in [BENCHES[name]] if name != "all" else BENCHES.values():
         results.extend(importlib.import_module(module).run(options))

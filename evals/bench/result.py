@@ -15,6 +15,8 @@ class BenchOptions:
     """Folder of real clips; None = a rendered sample."""
     long_minutes: float = 20.0
     """Length of the long clip that shows that memory stays bounded."""
+    device: str = "cpu"
+    """Where the operators are measured: cpu or cuda."""
     progress: Callable[[str], None] = lambda _text: None
     """Told what is being measured."""
 

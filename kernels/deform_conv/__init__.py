@@ -61,3 +61,6 @@ def _check(x: Tensor, offset: Tensor, weight: Tensor, mask: Tensor | None, windo
         raise ValueError(f"{shapes}: offset is [{batch}, groups * {2 * kh * kw}, {size[0]}, {size[1]}]")
     if mask is not None and mask.shape != (batch, groups * kh * kw, *size):
         raise ValueError(f"mask {list(mask.shape)} is not {[batch, groups * kh * kw, *size]}")
+    dtypes = {t.dtype for t in (x, offset, weight, mask) if t is not None}
+    if len(dtypes) > 1:
+        raise ValueError(f"{', '.join(sorted(map(str, dtypes)))}: use one dtype")

@@ -84,6 +84,6 @@ def _average(x: Tensor, size: Tensor | None, group: Tensor, num_out: int) -> Mer
     weight = torch.ones_like(group, dtype=torch.float32) if size is None else upcast(size)
     rows = (group + num_out * torch.arange(batch, device=group.device)[:, None]).flatten()
     total = weight.new_zeros(batch * num_out).index_add(0, rows, weight.flatten())
-    weighted = (upcast(x) * weight[..., None].to(upcast(x).dtype)).flatten(0, 1)
+    weighted = (upcast(x) if size is None else upcast(x) * weight[..., None]).flatten(0, 1)
     mean = weighted.new_zeros(batch * num_out, channels).index_add(0, rows, weighted) / total[:, None]
     return Merged(mean.view(batch, num_out, channels).to(x.dtype), total.view(batch, num_out), group)

@@ -195,3 +195,9 @@ def test_shapes_that_do_not_fit_are_refused(change: dict[str, tuple[int, ...]], 
     x, offset, weight, mask = (torch.zeros(shape) for shape in shapes.values())
     with pytest.raises(ValueError, match=said):
         deform_conv(x, offset, weight, None, mask, window=Window(padding=(1, 1)))
+
+
+def test_mixed_dtypes_are_refused() -> None:
+    x, offset, weight, mask = tensors(CASES[1])
+    with pytest.raises(ValueError, match="one dtype"):
+        deform_conv(x, offset.double(), weight, None, mask, window=CASES[1].window)
