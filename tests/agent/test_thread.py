@@ -335,10 +335,8 @@ def process(folder: Path, url: str, *dies: int) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
 
 
-@pytest.mark.parametrize(
-    ("dies", "repeated"),
-    [((-1, 3), 0), pytest.param((-1, 6), 0, marks=pytest.mark.slow), pytest.param((2, -1), 1, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("dies", "repeated"), [((-1, 3), 0), ((-1, 6), 0), ((2, -1), 1)])
 def test_a_question_whose_process_is_killed_is_gone_on_with(
     tmp_path: Path, dies: tuple[int, int], repeated: int
 ) -> None:
