@@ -21,6 +21,8 @@ _WAY = re.compile(r"\b(?:left|right|up|down|upwards|downwards|forwards|backwards
 _WAY_FRAGMENT = re.compile(r"(?:to the |on the )?(?:left|right|up|down|upwards|downwards|closer|away)", re.I)
 _QUOTE = re.compile(r"\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'(?!\w)")
 _FILE_ATTRIBUTE = re.compile(r"(?:the |its )?(duration|resolution|frame rate|fps|codec|orientation)", re.I)
+_COLOUR = rf"(?:{'|'.join(sorted(COLOURS))})"
+_COLOURS = re.compile(rf"\b{_COLOUR}(?:(?:, | and | or |, and |, or |/){_COLOUR})*\b", re.I)
 _SINGULAR_OF = {"are": "is", "were": "was", "do": "does", "have": "has"}
 _PLURAL_OF = {one: many for many, one in _SINGULAR_OF.items()}
 
@@ -88,7 +90,7 @@ def _by_modifier(base: str, text: str) -> str:
     new = " or ".join(words) if " or " in text else " and ".join(words) if " and " in text else " ".join(words)
     spoken = _QUOTE.sub(_blank, base)
     if all(word in COLOURS for word in words):
-        known = re.search(rf"\b(?:{'|'.join(COLOURS)})\b", spoken, re.I)
+        known = _COLOURS.search(spoken)
         if known:
             return base[: known.start()] + new + base[known.end() :]
     if not things:
@@ -128,7 +130,7 @@ def _by_attribute(base: str, text: str) -> str:
     if found := _FILE_ATTRIBUTE.fullmatch(text):
         return f"What is the {found.group(1).lower()} of the video?"
     phrases = noun_phrases(tokens_of(text))
-    if not phrases or phrases[0].head not in ATTRIBUTES or phrases[0].first != 0:
+    if not phrases or " other " in text or phrases[0].head not in ATTRIBUTES or phrases[0].first != 0:
         return ""
     if " of " in text or re.search(r"\w['’]s? ", text):
         return f"What is {text}?"
@@ -156,6 +158,10 @@ def _by_preposition(base: str, text: str) -> str:
     tokens = tokens_of(base)
     for phrase in noun_phrases(tokens):
         if phrase.first > 0 and tokens[phrase.first - 1].low == first.lower():
+            return base[: tokens[phrase.first - 1].start] + text + base[tokens[phrase.last - 1].end :]
+    place = noun_phrases(tokens_of(rest))[0]
+    for phrase in noun_phrases(tokens):  # "outside the kitchen" in place of "in the kitchen"
+        if phrase.head == place.head and phrase.first > 0 and tokens[phrase.first - 1].low in PREPOSITIONS:
             return base[: tokens[phrase.first - 1].start] + text + base[tokens[phrase.last - 1].end :]
     inside = re.search(rf"\b{re.escape(first)} (?:the|a|an) \w+", base, re.I)  # within a longer phrase
     if inside:

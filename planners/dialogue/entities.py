@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from planners.dialogue.lexicon import ATTRIBUTES, is_verb, singular
 from planners.dialogue.phrases import NounPhrase, Token, noun_phrases, tokens_of
-from planners.dialogue.said import number, quoted, rows_of, slots, text_of
+from planners.dialogue.said import named_text, number, rows_of, slots, text_of
 from planners.dialogue.turn import Turn
 from planners.embedded.words import COLOURS
 
@@ -63,8 +63,9 @@ def _answered(turn: Turn, phrases: Sequence[NounPhrase]) -> Entity | None:
     text = text_of(turn.answer, "option", MAX_NAME) or text_of(turn.answer, "answer", MAX_NAME)
     if not text or turn.answer.get("status") == "cannot" or not _ASKS_FOR_THING.match(turn.resolved):
         return None
-    if any(row.text is not None and row.text.text.strip() == text for row in rows_of(turn.answer)):
-        return Entity(f"the text {quoted(text)}", "text")
+    for row in rows_of(turn.answer):
+        if row.text is not None and row.text.text.strip() == text:
+            return Entity(named_text(row.text), "text")
     asks_attribute = (
         bool(phrases) and phrases[0].head in ATTRIBUTES and phrases[0].determiner in ("what", "which", "the")
     )

@@ -17,6 +17,7 @@ _WH = (
 _EVENT = (
     r" (?:is|was|does|did|do|will) (?:that|this|it|they) (?:happen|occur|take place|begin|start|end)(?: exactly)?"
     r"| (?:is|was) (?:that|this)(?: exactly)?| exactly"
+    r"| (?:does|did|do|will) (?:he|she|it|they|the [\w -]{1,40}) do (?:that|this|it|so)"
 )
 _ASKED = re.compile(rf"^(?:(?:and|but|so|ok|okay) )?(?:at )?(?P<wh>{_WH})(?:{_EVENT})?[?.! ]*$", re.I)
 _DONE = re.compile(

@@ -39,8 +39,32 @@ _NOT_BUT = re.compile(
 )
 _BUT_NOT = re.compile(rf"^{_NO}*(?P<new>[^,;:]+?), (?:and )?not (?P<old>.+)$", re.I)
 _NO_LEAD = re.compile(rf"^{_NO}+(?P<new>\w.+)$", re.I)
-_TAIL = re.compile(r"(?:,? (?:too|as well|then|please|also|instead|though))+$", re.I)
+_HOW_MANY = re.compile(r"^how many (?P<what>.+)$", re.I)
+_TAIL = re.compile(r"(?:,? (?:too|as well|again|then|please|also|instead|though))+$", re.I)
 _OPENERS = re.compile(r"^(?:(?:and|but|so|ok|okay|also|now|well|alright|hm+)\b,? )+(?=\w)", re.I)
+
+
+_SUBJECTS = frozenset(
+    [
+        "i",
+        "you",
+        "we",
+        "he",
+        "she",
+        "they",
+        "it's",
+        "he's",
+        "she's",
+        "that's",
+        "there's",
+        "they're",
+        "i'm",
+        "you're",
+        "what's",
+        "where's",
+        "who's",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +88,9 @@ def fragment_of(question: str, *, with_options: bool = False) -> Fragment | None
         return correction
     lead = _LEAD.match(text)
     rest = _TAIL.sub("", text[lead.end() :] if lead else text)
+    counted = _HOW_MANY.match(rest)
+    if counted and (lead or _is_one(counted["what"].lower().split())):
+        rest = counted["what"]  # "and how many blue ones?"
     if lead:
         return Fragment(rest) if rest and _says_part(rest) else None
     return Fragment(rest, marked=False) if not with_options and _is_plain_part(rest) else None
@@ -88,7 +115,7 @@ def _says_part(text: str) -> bool:
     """Whether the words are no whole question and no command."""
     tokens = [token for token in tokens_of(text) if not token.is_quote]
     low = [token.low for token in tokens]
-    if not tokens_of(text) or len(low) > MAX_WORDS or any(word in AUXILIARIES | {"i", "you", "we"} for word in low):
+    if not tokens_of(text) or len(low) > MAX_WORDS or any(word in AUXILIARIES | _SUBJECTS for word in low):
         return False
     return not low or low[0] not in WH
 

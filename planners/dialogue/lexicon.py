@@ -70,7 +70,8 @@ VIDEO_NOUNS = _words("video videos clip clips film films movie movies recording 
 PLACE_NOUNS = _words(
     """picture pictures image frame frames screen end ends start beginning middle moment moments time times second
     seconds minute minutes point part half left right top bottom side corner centre center background foreground
-    question answer close outset while meantime word words case thing things"""
+    question answer close outset while meantime word words
+    rest others remainder altogether one ones case thing things"""
 )
 """Nouns of places, times and of the talk itself, which a pronoun hardly means."""
 MALE = _words("man men boy boys guy guys gentleman king father son brother husband")

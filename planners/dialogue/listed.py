@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from planners.dialogue.said import quoted, rows_of
+from planners.dialogue.said import named_text, rows_of
 from planners.dialogue.times import Span
 from planners.dialogue.turn import Turn
 from planners.embedded.words import ORDINALS
@@ -38,7 +38,7 @@ def with_listed(question: str, turn: Turn) -> str:
         span = Span(max(0.0, row.start_s), max(0.0, row.end_s))
         if found.group(1) or row.text is None:
             return span.at() if found.group(1) else found.group()
-        return f"the text {quoted(row.text.text)}"
+        return named_text(row.text)
 
     return _INSIDE.sub(replaced, question, count=1)
 

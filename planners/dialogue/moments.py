@@ -22,8 +22,9 @@ _AT = re.compile(
     r"|\b(?:while|when) (?:that|this|it) (?:happens|is happening|goes on|is going on|lasts)\b",
     re.I,
 )
+_GOES_ON = "happens|happened|happen|comes|come|appears|appear|follows|do|does|go|goes"
 _NEXT = re.compile(
-    r"\b(happens|happened|happen|comes|come|appears|appear|do|does|go|goes) (?:next|then)(?=\s*(?:[?.!]|$))", re.I
+    rf"\b(?:({_GOES_ON}) then|({_GOES_ON}|said|shown|seen|visible|done|says?) next)(?=\s*(?:[?.!]|$))", re.I
 )
 _THEN = re.compile(r"(?<!\band )(?<!\bor )\bthen(?=\s*(?:[?.!]|$))", re.I)
 _LEADING_THEN = re.compile(r"^(?:and |so )?then (?=(?:what|who|where|which|how|does|is|are|do)\b)", re.I)
@@ -52,6 +53,11 @@ def refers_to_time(question: str) -> bool:
     return any(form.search(question) for form in (_OFFSET, _AFTER, _BEFORE, _AT, _NEXT, _THEN, _LEADING_THEN, _THERE))
 
 
+def only_refers_to_time(text: str) -> bool:
+    """ "After that", "at the same moment" and nothing else."""
+    return any(form.fullmatch(text) for form in (_OFFSET, _AFTER, _BEFORE, _AT))
+
+
 def latest_span(turns: Sequence[Turn]) -> Span | None:
     """When that of which was spoken last happens; None when no answer tells."""
     spans = (span_of(turn) for turn in reversed(turns[-RECENT:]))
@@ -69,7 +75,7 @@ def _bound(question: str, span: Span) -> str:
     text = _AFTER.sub(after, text)
     text = _BEFORE.sub(before, text)
     text = _AT.sub(span.at(), text)
-    text = _NEXT.sub(rf"\1 {span.after('right')}", text)
+    text = _NEXT.sub(lambda found: f"{found.group(1) or found.group(2)} {span.after('right')}", text)
     if _LEADING_THEN.search(text):
         text = f"{_LEADING_THEN.sub('', text).rstrip(' ?.!')} {span.after('right')}?"
     if TIME_PHRASE.search(text):  # one time is enough: "what happens after that, then?"

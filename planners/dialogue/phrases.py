@@ -174,6 +174,10 @@ def _nouns(tokens: Sequence[Token], inner: int) -> tuple[int, bool]:
         low = tokens[at].low
         if tokens[at].is_quote:
             return (at + 1 if noun else at), noun
+        between_colours = low in ("and", "or") and _low(tokens, at - 1) in COLOURS and _low(tokens, at + 1) in COLOURS
+        if between_colours and not noun:
+            at += 1
+            continue
         if not tokens[at].is_word or low in _CLOSED:
             break
         if low in COLOURS or low in ORDER or is_verb(low):

@@ -24,6 +24,8 @@ _UNBOUND = re.compile(
     r"\bit (?:is |was |start(?:s|ed)? to |begin(?:s)? to |ever )*(?:rain|snow|hail|thunder|storm)\w*"
     r"|\b(?:is|was) it (?:day|night|sunny|cloudy|raining|snowing|windy|foggy|daytime|night-?time|morning|noon|evening"
     r"|dawn|dusk|winter|summer|spring|autumn|indoors?|outdoors?|inside or|outside or|dark outside|late|early)\b"
+    r"|\b(?:is|was|does|did) it (?:get|getting|become|becoming|turn|turning|grow|growing) "
+    r"(?:dark|late|light|bright|cold|warm|hot|loud|quiet|silent|foggy|cloudy|windy)\w*\b"
     r"|\b(?:is|was) it (?:true|possible|likely|clear|certain|safe|correct|me|you)\b"
     r"|\b(?:is|was) it (?:the|an?|\w+) (?:[\w-]+ ){1,6}?(?:who|that|which)\b"
     r"|\b(?:is|was) (?:it|this|that) (?:an?|the same) (?:[\w-]+ ){0,4}"
@@ -73,11 +75,16 @@ def references(question: str, tokens: Sequence[Token], *, with_options: bool = F
             or pronoun == "himself"
         ):
             continue
+        repeats = any(one.pronoun == pronoun and _clause_between(tokens, one.last, at) for one in found)
+        does = (
+            _before(tokens, at) in ("do", "doing", "done") and at > 1 and tokens[at - 2].low not in WH
+        )  # "do it again"
         # "Is it the same one?" compares.
         said_twice = size == 3 and (bool(found) or any(phrase.is_thing for phrase in phrases))
-        if not said_twice and not _is_bound(tokens, at, pronoun, phrases):
+        if not said_twice and not repeats and not does and not _is_bound(tokens, at, pronoun, phrases):
             found.append(Reference(at, at + size, pronoun))
-    return found
+    words = sum(token.is_word for token in tokens)
+    return [] if sum(one.last - one.first for one in found) == words else found  # "it?" asks nothing
 
 
 def _next(tokens: Sequence[Token], at: int) -> str:
@@ -96,6 +103,8 @@ def _ends_phrase(word: str) -> bool:
 def _stands_alone(tokens: Sequence[Token], at: int) -> bool:
     """Whether a demonstrative is a pronoun: no noun follows, and it begins no clause ("the man that sits")."""
     before, after = _before(tokens, at), _next(tokens, at)
+    if before in BE and after in PREPOSITIONS and tokens[0].low in ("what", "who"):
+        return False  # "what is that on the roof?" points at the picture
     opens = before in AUXILIARIES | PREPOSITIONS or at == 0 or is_verb(before) or before in ("and", "or", ",", "about")
     if tokens[at].low == "that" and before in ("say", "says", "said", "true", "see", "seen", "know", "think", "sure"):
         return not after or not after[0].isalnum()
@@ -125,7 +134,9 @@ def _is_bound(tokens: Sequence[Token], at: int, pronoun: str, phrases: Sequence[
 def _asked(tokens: Sequence[Token]) -> Iterator[NounPhrase]:
     """ "who" and "what" as subjects: "what falls after it is hit?"."""
     for at, token in enumerate(tokens):
-        if token.low in ("who", "what", "which"):
+        after, then = _next(tokens, at), _next(tokens, at + 1)
+        is_subject = after not in AUXILIARIES or (after in BE and is_verb(then))
+        if token.low == "who" or (token.low in ("what", "which") and is_subject):
             yield NounPhrase(at, at + 1, "", token.text, token.low)
 
 

@@ -11,7 +11,7 @@ from planners.dialogue.events import asked_of_event
 from planners.dialogue.fragments import Fragment, fragment_of, without_opener
 from planners.dialogue.lexicon import ATTRIBUTES, ORDER
 from planners.dialogue.listed import listed_row, with_listed
-from planners.dialogue.moments import bare_time, in_seconds, refers_to_time
+from planners.dialogue.moments import bare_time, in_seconds, only_refers_to_time, refers_to_time
 from planners.dialogue.ones import with_nouns
 from planners.dialogue.phrases import tokens_of
 from planners.dialogue.pronouns import bound_to_things
@@ -65,7 +65,7 @@ def _searched(turns: Sequence[Turn]) -> list[Turn]:
 def _understood(asked: str, turns: Sequence[Turn], with_options: bool, titles: Mapping[str, str]) -> Resolved:
     if not turns:
         return Resolved(asked)
-    fragment = fragment_of(asked, with_options=with_options) or _only_videos(asked, turns, titles)
+    fragment = fragment_of(asked, with_options=with_options) or _only_scope(asked, turns, titles)
     if fragment is not None:
         return _completed(asked, fragment, turns, titles) or Resolved(asked)
     if event := asked_of_event(asked, turns[-1]):
@@ -79,11 +79,15 @@ def _understood(asked: str, turns: Sequence[Turn], with_options: bool, titles: M
     return Resolved(changed, videos=scope.videos if scope is not None else ())
 
 
-def _only_videos(asked: str, turns: Sequence[Turn], titles: Mapping[str, str]) -> Fragment | None:
-    """ "In kitchen.mp4?": nothing but videos."""
+def _only_scope(asked: str, turns: Sequence[Turn], titles: Mapping[str, str]) -> Fragment | None:
+    """ "In kitchen.mp4?", "before that?": nothing but videos or a time."""
     text = asked.strip().rstrip("?.! ")
-    scope = scope_of(text, turns, titles, fragment=True) if len(text.split()) <= MAX_TITLE_WORDS else None
-    return Fragment(text, marked=False) if scope is not None and not scope.rest else None
+    if len(text.split()) > MAX_TITLE_WORDS:
+        return None
+    scope = scope_of(text, turns, titles, fragment=True)
+    only_videos = scope is not None and not scope.rest
+    only_time = bool(bare_time(text, turns)) or only_refers_to_time(text)
+    return Fragment(text, marked=False) if only_videos or only_time else None
 
 
 def _completed(asked: str, fragment: Fragment, turns: Sequence[Turn], titles: Mapping[str, str]) -> Resolved | None:

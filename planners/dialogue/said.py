@@ -84,6 +84,11 @@ def span_of(turn: Turn) -> Span | None:
     return Span(max(0.0, rows[0].start_s), max(0.0, rows[0].end_s)) if rows else None
 
 
+def named_text(text: Perceived) -> str:
+    """What was read or heard as the thing that a question is about."""
+    return f"the {'sentence' if text.source == 'speech' else 'text'} {quoted(text.text)}"
+
+
 def quoted(text: str) -> str:
     """A text out of a video as a quotation within a question."""
     line = one_line(text, MAX_QUOTED)

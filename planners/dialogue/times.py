@@ -19,11 +19,13 @@ _FORMS = (
     r"(?:in|during|within) (?:shot|scene) (?:number )?\d+",
     rf"(?:in|during|within|for|over) the (?:first|last|next) {NUMBER} ?{UNIT}",
     r"(?:in|during|within|for|over) the (?:first|last|second|final) (?:minute|half|third|quarter|part)" + _OF_VIDEO,
+    rf"(?:between|from) {_CLOCK} (?:and|to|until) {_CLOCK}",
     rf"(?:between|from) {NUMBER} ?{UNIT}? (?:and|to|until) {NUMBER}(?: ?{UNIT})?",
     rf"{_HOW}(?:after|before|at|around|until|from|since) (?:about |second )?(?:{_CLOCK}|{NUMBER} ?{UNIT})",
     r"(?:right )?(?:at|near|towards?|in|from|by) the (?:very )?(?:start|beginning|outset|end|close|middle)" + _OF_VIDEO,
     r"finally|initially|half-?way(?: through)?(?: the video)?",
 )
+_UNTIL = re.compile(r"^(?:until|since)\b", re.I)
 TIME_PHRASE = re.compile(r"\b(?:" + "|".join(_FORMS) + r")(?![\w.]*\w)", re.I)
 
 
@@ -67,9 +69,22 @@ def normalised(phrase: str) -> str:
         return f"{said(seconds(found.group(1), unit.strip()))}{' s' if minutes else unit}"
 
     if re.search(_CLOCK, phrase):
-        return phrase
+        plain = re.sub(_CLOCK, lambda clock: said(_clock_s(clock.group())), phrase)
+        return _UNTIL.sub(_until, plain if plain.endswith(" s") else f"{plain} s")
     phrase = re.sub(r"\b(first|last) minute\b", r"\1 60 seconds", phrase, flags=re.I)
-    return re.sub(rf"\b({NUMBER})( ?{UNIT}\b)?", digits, phrase, flags=re.I)
+    return _UNTIL.sub(_until, re.sub(rf"\b({NUMBER})( ?{UNIT}\b)?", digits, phrase, flags=re.I))
+
+
+def _clock_s(clock: str) -> float:
+    """Seconds of "1:02:03.5" or "2:03"."""
+    value = 0.0
+    for part in clock.split(":"):
+        value = value * 60 + float(part)
+    return value
+
+
+def _until(found: re.Match[str]) -> str:
+    return "before" if found.group().lower() == "until" else "after"
 
 
 def as_time_phrase(text: str) -> str:

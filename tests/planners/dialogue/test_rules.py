@@ -16,7 +16,19 @@ from planners.dialogue import RuleResolver, Turn
 from planners.dialogue.turn import MAX_CHARS
 from planners.embedded.question import read_question
 from planners.state import Task
-from tests.planners.dialogue.cases import CAR, CASES, FRIDGE, HELD_BACK, ONE, SIGN, TITLES, Case, row, turn
+from tests.planners.dialogue.cases import (
+    CAR,
+    CASES,
+    FRIDGE,
+    HELD_BACK,
+    HELD_BACK_TOO,
+    ONE,
+    SIGN,
+    TITLES,
+    Case,
+    row,
+    turn,
+)
 
 CLIPS = Path(__file__).resolve().parents[4] / "shared" / "clips" / "questions.jsonl"
 RULES = RuleResolver()
@@ -34,7 +46,7 @@ def name(case: Case) -> str:
     return f"{case.turns[-1].resolved} {case.asked}"
 
 
-@pytest.mark.parametrize("case", [*CASES, *HELD_BACK], ids=name)
+@pytest.mark.parametrize("case", [*CASES, *HELD_BACK, *HELD_BACK_TOO], ids=name)
 def test_means(case: Case) -> None:
     found = RULES.resolve(case.asked, case.turns, case.options, case.titles)
     assert found.question == (case.want or case.asked)
@@ -44,7 +56,7 @@ def test_means(case: Case) -> None:
     assert bool(found.why) == (changed or bool(case.videos))
 
 
-@pytest.mark.parametrize("case", [*CASES, *HELD_BACK], ids=name)
+@pytest.mark.parametrize("case", [*CASES, *HELD_BACK, *HELD_BACK_TOO], ids=name)
 def test_what_was_understood_stands_by_itself(case: Case) -> None:
     meant = case.want or case.asked
     assert RULES.resolve(meant, case.turns, case.options, ONE).question == meant
