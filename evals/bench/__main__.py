@@ -22,6 +22,7 @@ BENCHES = {
     "kernels": "evals.bench.kernels",
     "memory": "evals.bench.memory",
     "planning": "evals.bench.planning",
+    "safety": "evals.bench.safety",
 }
 """Modules with a function `run(BenchOptions) -> Iterator[Result]`."""
 
