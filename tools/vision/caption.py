@@ -55,8 +55,7 @@ class CaptionShots(Tool):
         num_left: int = Field(description="Parts of the interval that still have no caption.")
 
     def run(self, args: Args, context: ToolContext) -> Result:
-        vision = vision_of(context)
-        memory = context.memory(args.video)
+        memory, vision = context.memory(args.video), vision_of(context)
         shots = memory.rows("shot", order_by="start_s")
         if not shots:
             raise ToolFailed("the shots of the video are not in memory; run 'videre ingest' on the video first")

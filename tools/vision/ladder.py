@@ -58,7 +58,7 @@ class _Rung(Tool):
     Result = _Found
 
     def run(self, args: Any, context: ToolContext) -> _Found:
-        vision, video = vision_of(context), context.video_id(args.video)
+        video, vision = context.video_id(args.video), vision_of(context)
         duration_s = float(context.memory(video).video.media["duration_s"])
         span = self.span(args, duration_s)
         frames = spread_frames(context, video, args.number, span.start_s, span.end_s)

@@ -47,7 +47,7 @@ class Look(Tool):
         times_s: list[float] = Field(description="Times of the frames that were shown.")
 
     def run(self, args: Args, context: ToolContext) -> Result:
-        vision, video = vision_of(context), context.video_id(args.video)
+        video, vision = context.video_id(args.video), vision_of(context)
         frames = _frames(args, context, video)
         views = views_of(frames, args.layout, SIDE_PX[args.detail], args.box)
         prompt = f"Question about these {len(frames)} frame(s): {args.question}"
