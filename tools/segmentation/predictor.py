@@ -119,7 +119,7 @@ class VideoPredictor:
         points: Sequence[tuple[float, float]] = (),
         labels: Sequence[int] = (),
     ) -> FrameMasks:
-        """A box around an object, source pixels, and clicks if there are any; replaces earlier prompts of this frame."""
+        """A box around an object, source pixels, and clicks if there are any; replaces what this frame had."""
         if not (box.x1 < box.x2 and box.y1 < box.y2):
             raise InvalidArguments(f"box {tuple(box)}: x1 has to be less than x2, and y1 less than y2")
         corners = [(box.x1, box.y1), (box.x2, box.y2)]
