@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from planners.answer import Answer
     from tools.base import ToolContext
     from tools.registry import Registry
+    from tools.safety.gate import Gate
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,13 @@ class VideoAgent:
         from tools.registry import Registry
 
         return Registry.load()
+
+    @cached_property
+    def gate(self) -> Gate:
+        """The safety gate of the settings. Raises InvalidArguments when there is none of that name."""
+        from tools.safety.gate import load_gate
+
+        return load_gate(self.settings.safety, self.settings.models, self._ingest_tools.embedder)
 
     @cached_property
     def _ingest_tools(self) -> IngestTools:
@@ -210,6 +218,7 @@ class VideoAgent:
             ingest_tools=self._ingest_tools,
             artifacts=Path(artifacts) if artifacts is not None else Path(tempfile.gettempdir()) / "videre-artifacts",
             trace_id=trace_id or uuid.uuid4().hex[:12],
+            gate=self.gate,
             caller=caller or self.caller,
             thread=thread,
             store=self.store if thread else None,
@@ -227,6 +236,7 @@ class VideoAgent:
             videos=video_ids,
             artifacts=Path(artifacts),
             embedder=self._ingest_tools.embedder,
+            gate=self.gate,
             vision=own_vision(self.settings, self.caller.cancelled),
             device=self.settings.device,
             progress=self.caller.progress,

@@ -21,6 +21,7 @@ from agent.ingest import ingest
 from agent.learning import remember
 from agent.run import Run
 from agent.searching import search_video
+from agent.understanding import refusal, understood
 from planners.aggregate import aggregate
 from planners.embedded.videos import join_answers, split_question
 from planners.state import Task
@@ -62,8 +63,16 @@ def understand(state: AskState, runtime: Runtime[Run]) -> AskState:
     options = [option.strip() for option in state["options"]]
     if any(not option for option in options) or len(set(options)) < len(options) or len(options) == 1:
         raise InvalidArguments("options must be at least two different, non-empty texts")
-    run.caller.emit(Understood(run.trace_id, question, question))
-    return {"question": question, "options": options, "resolved": question, "settled": False}
+    told: AskState = {"question": question, "options": options, "resolved": question, "settled": True}
+    run.answer = refusal(run, question)
+    if run.answer is not None:
+        return told
+    known = state.get("known_ids", [])
+    meant = understood(run, question, options, state.get("turns", []), known)
+    run.caller.emit(Understood(run.trace_id, question, meant.question, meant.why))
+    run.answer = meant.answer
+    scope: AskState = {"video_ids": list(meant.videos)} if meant.videos and not state["paths"] else {}
+    return told | {"resolved": meant.question, "settled": meant.answer is not None} | scope
 
 
 def ingest_missing(state: AskState, runtime: Runtime[Run]) -> AskState:

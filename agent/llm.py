@@ -71,7 +71,7 @@ def with_llm(
     patience_s = min(Timeouts().total_s, PATIENCE * budget.max_seconds)
     served = replace(endpoint(settings), timeouts=Timeouts(read_s=patience_s, total_s=patience_s))
     try:
-        llm = OpenAIChat(served, _terms(settings, budget, context.cancelled))
+        llm = OpenAIChat(served, terms(settings, budget, context.cancelled))
     except LLMError as error:
         yield Planner(planner.policy, planner.verifier, [_missing(str(error))])
         return
@@ -104,7 +104,7 @@ def own_vision(settings: Settings, cancelled: Callable[[], bool]) -> ChatVision 
     """
     served = endpoint(settings)
     meter = Allowance(max_calls=settings.max_llm_calls, max_tokens=settings.max_llm_tokens, max_cost=settings.max_money)
-    return _vision(settings, served, lambda: OpenAIChat(served, _terms(settings, meter, cancelled)))
+    return _vision(settings, served, lambda: OpenAIChat(served, terms(settings, meter, cancelled)))
 
 
 def _vision(settings: Settings, served: Endpoint, client: Callable[[], LLM]) -> ChatVision | None:
@@ -113,7 +113,8 @@ def _vision(settings: Settings, served: Endpoint, client: Callable[[], LLM]) -> 
     return vision if settings.llm_model and settings.llm_images and not vision.refused else None
 
 
-def _terms(settings: Settings, meter: Meter, cancelled: Callable[[], bool]) -> Terms:
+def terms(settings: Settings, meter: Meter, cancelled: Callable[[], bool]) -> Terms:
+    """Limits and prices for a client of the model."""
     return Terms(
         meter=meter,
         prices={} if settings.llm_price is None else {settings.llm_model: Price(*settings.llm_price)},

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from memory import Library
     from planners.state import Observation
     from tools.registry import Registry
+    from tools.safety.gate import Gate
 
 Approve = Callable[[ApprovalRequired], bool]
 """Asks a person whether something may be done."""
@@ -39,6 +40,12 @@ class Caller:
     """Told of every step."""
 
 
+def _plain_gate() -> Gate:
+    from tools.safety.gate import load_gate
+
+    return load_gate("plain")
+
+
 @dataclass
 class Run:
     """Made anew for every question, and again for one that is gone on with; it is not kept, the graph's state is."""
@@ -49,6 +56,8 @@ class Run:
     ingest_tools: IngestTools
     artifacts: Path
     trace_id: str
+    gate: Gate = field(default_factory=_plain_gate)
+    """Judges questions, and what tools make."""
     caller: Caller = Caller()
     thread: str = ""
     """The conversation; empty = a question by itself, of which nothing is kept."""
@@ -79,6 +88,7 @@ class Run:
             device=self.settings.device,
             progress=self.caller.progress,
             cancelled=self.caller.cancelled,
+            gate=self.gate,
         )
 
     def lacks(self, line: str) -> None:

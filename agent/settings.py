@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     llm_parallel: int = Field(4, ge=1, le=64, description="Branches that wait for the model at the same time.")
     ask_above_money: float | None = Field(None, ge=0, description="Cost above which a person is asked first.")
     ask_above_seconds: float = Field(60.0, ge=0, description="A tool call that takes longer is asked about first.")
+    safety: str = Field("plain", description="Safety gate: one of the installed ones (docs/safety.md).")
     approved_tools: tuple[str, ...] = Field(
         (), description="Tools with effects (files, network, money) that a language model may call unasked."
     )
