@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -132,14 +133,13 @@ class VideoPictures:
         back = 0
         while True:
             start_s = max(0.0, (index - back) * self._spacing_s)
-            self._coming = self._reader.frames(start_s)
-            first = next(self._coming, None)
+            frames = self._reader.frames(start_s)
+            first = next(frames, None)
             if start_s == 0 or (first is not None and first.index <= index):
                 break
             back = 2 * back + KEPT
         if first is not None:
-            self._next = first.index + 1
-            self._recent.put(first.index, first.rgb)
+            self._coming, self._next = chain([first], frames), first.index
 
 
 def to_model(picture: Picture, side: int, device: torch.device) -> Tensor:
