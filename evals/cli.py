@@ -1,4 +1,4 @@
-"""The commands `videre eval run` and `videre eval report` (found by the entry point group `videre.commands`)."""
+"""The commands `videre eval run`, `report` and `score` (found by the entry point group `videre.commands`)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from evals.runner import Record
+    from evals.suites.measured import Scores
 
 app = typer.Typer(help="Measure how well questions are answered.", no_args_is_help=True)
 
@@ -52,6 +53,50 @@ def show_report(
 ) -> None:
     """Print the report of a run, finished or not."""
     _print_report(folder, as_json=as_json)
+
+
+@app.command("score")
+def score_predictions(
+    suite: Annotated[str, typer.Argument(help="Name of the suite, e.g. davis, tapvid, matching.")],
+    data: Annotated[Path, typer.Option(help="Folder of the data set, in its published layout.", exists=True)],
+    predictions: Annotated[
+        Path, typer.Option(help="Folder of what was predicted, as it is submitted.", file_okay=False, exists=True)
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Measure masks, tracks or matches that lie in a folder, and print the figures."""
+    from evals.suites.measured import load_measured
+
+    scores = load_measured(suite, data).score(predictions)
+    if as_json:
+        _print_json(scores)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{scores.suite}, {len(scores.items)} items")
+    for head in ("measure", "value", "95 % interval", "videos"):
+        table.add_column(head, justify="left" if head == "measure" else "right")
+    for figure in scores.figures:
+        interval = f"{figure.low:.3f} .. {figure.high:.3f}"
+        table.add_row(figure.name, f"{figure.value:.3f}", interval, str(figure.num_videos))
+    Console().print(table)
+
+
+def _print_json(scores: Scores) -> None:
+    """Figures and items; what is not a finite number becomes null, as JSON has none."""
+    import json
+    import math
+    from dataclasses import asdict
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(part) for key, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(part) for part in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    typer.echo(json.dumps(plain(asdict(scores)), ensure_ascii=False))
 
 
 def _new_folder(home: str, suite: str) -> Path:

@@ -6,7 +6,7 @@ import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from tools.base import InvalidArguments
 
@@ -76,11 +76,21 @@ class Suite(Protocol):
     def score(self, sample: Sample, said: Said) -> Outcome: ...
 
 
-def load_suite(name: str, folder: Path) -> Suite:
-    """The suite registered as `name` (entry point group `videre.suites`). Raises InvalidArguments."""
+def find_suite(name: str) -> type:
+    """The class registered as `name` (entry point group `videre.suites`). Raises InvalidArguments."""
     entries = {entry.name: entry for entry in importlib.metadata.entry_points(group="videre.suites")}
     if name not in entries:
         known = ", ".join(sorted(entries)) or "none"
         raise InvalidArguments(f"there is no evaluation suite {name!r}; installed: {known}")
-    suite: Suite = entries[name].load()(folder)
+    suite: type = entries[name].load()
     return suite
+
+
+def load_suite(name: str, folder: Path) -> Suite:
+    """The suite of questions registered as `name`. Raises InvalidArguments, also for one that measures predictions."""
+    suite = find_suite(name)
+    if not hasattr(suite, "samples"):
+        raise InvalidArguments(
+            f"suite {name!r} measures predictions; use `videre eval score {name} --predictions FOLDER`"
+        )
+    return cast(type[Suite], suite)(folder)
