@@ -45,7 +45,7 @@ def parse_tags(text: str) -> list[Part]:
     parts: list[Part] = []
     start = 0
     for fence in _FENCE.finditer(text):
-        inner = fence["inner"] or fence["quoted"]
+        inner = fence["inner"] or fence["quoted"] or ""
         if not _only_tags(inner):
             continue
         _parse(text[start : fence.start()], parts)
