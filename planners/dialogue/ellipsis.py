@@ -6,7 +6,16 @@ import re
 from collections.abc import Callable, Sequence
 
 from planners.dialogue.fragments import Fragment
-from planners.dialogue.lexicon import ATTRIBUTES, ORDER, PREPOSITIONS, SOMEBODY, SOMETHING, is_modifier, is_number
+from planners.dialogue.lexicon import (
+    ATTRIBUTES,
+    DETERMINERS,
+    ORDER,
+    PREPOSITIONS,
+    SOMEBODY,
+    SOMETHING,
+    is_modifier,
+    is_number,
+)
 from planners.dialogue.phrases import NounPhrase, Token, noun_phrases, tokens_of
 from planners.dialogue.times import TIME_PHRASE, as_time_phrase, normalised
 from planners.embedded.words import COLOURS
@@ -178,8 +187,7 @@ def _by_thing(base: str, text: str) -> str:
     new = phrases[0]
     alike = [one for one in things if one.head == new.head] or [one for one in things if one.person == new.person]
     old = (alike or things)[0]
-    said = "".join(token.text for token in tokens[old.first : old.last])
-    if " of " in old.words and said:
+    if " of " in old.words:
         owner = noun_phrases(tokens_of(old.words.split(" of ", 1)[1]))
         if new.person and not old.person and owner:
             begin = tokens[old.first].start
@@ -190,23 +198,7 @@ def _by_thing(base: str, text: str) -> str:
     return _with_phrase(base, tokens, old, text)
 
 
-_ARTICLES = (
-    "the",
-    "a",
-    "an",
-    "any",
-    "this",
-    "that",
-    "these",
-    "those",
-    "his",
-    "her",
-    "its",
-    "their",
-    "my",
-    "some",
-    "another",
-)
+_ARTICLES = DETERMINERS - {"each", "every", "no", "all", "both", "several", "your"}
 _WAYS: Sequence[Callable[[str, str], str]] = (
     _by_time,
     _by_ordinal,
@@ -240,9 +232,8 @@ def _with_phrase(base: str, tokens: Sequence[Token], old: NounPhrase, text: str)
     many = bool(new) and new[0].plural
     plain = re.sub(r"^(?:the|a|an|any|some) ", "", text, flags=re.I)
     if old.determiner in ("how many", "what", "which"):
-        text = (
-            f"{' '.join(token.text for token in tokens[old.first : old.first + old.determiner.count(' ') + 1])} {plain}"
-        )
+        asking = tokens[old.first : old.first + len(old.determiner.split())]
+        text = " ".join([*(token.text for token in asking), plain])
     elif old.determiner in ("a", "an", "any", "some") and (many or not has_article):
         text = plain if old.determiner in ("a", "an") else f"{old.determiner} {plain}"
     elif not has_article:

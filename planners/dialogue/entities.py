@@ -41,7 +41,12 @@ def entities(turn: Turn) -> list[Entity]:
     if not things and named is None:
         return [Entity("the video", "video")] if any(phrase.about_video for phrase in phrases) else []
     there_is_one = number(turn.answer.get("value")) == 1
-    found = [_entity(phrase, single=there_is_one and phrase.determiner == "how many") for phrase in things]
+    found: list[Entity] = []
+    for phrase in things:
+        counted = phrase.determiner == "how many" and phrase.head not in ("shots", "scenes")  # one shot is the video
+        found.append(_entity(phrase, single=there_is_one and counted))
+        inner = noun_phrases(tokens_of(phrase.words))  # "the shirt of the boy" speaks of a boy, too
+        found += [_entity(one) for one in inner if one.is_thing and one.first > 0 and one.determiner]
     return [named, *found] if named is not None else found
 
 

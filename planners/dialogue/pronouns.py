@@ -50,12 +50,12 @@ def _meant(pronoun: str, question: str, turns: Sequence[Turn]) -> Entity | None:
         for entity in entities(turn)
         if entity.head != "camera" or of_camera
     ]
-    for fits in (_fits, _fits_loosely):
-        for entity in candidates:
-            if fits(entity, pronoun):
-                return entity
-    lasts = pronoun in ("it", "this", "that") and _LASTS.search(question) is not None
-    return Entity("the video", "video") if lasts else None
+    exact = next((entity for entity in candidates if _fits(entity, pronoun)), None)
+    if exact is not None:
+        return exact
+    if pronoun in ("it", "this", "that") and _LASTS.search(question):
+        return Entity("the video", "video")
+    return next((entity for entity in candidates if _fits_loosely(entity, pronoun)), None)
 
 
 def _fits(entity: Entity, pronoun: str) -> bool:

@@ -86,6 +86,19 @@ CASES: tuple[Case, ...] = (
     Case((turn("Is anybody there at the start?", value=True),), "What is he doing?", "What is the person doing?"),
     Case((PLATE,), "And what colour is it?", "What colour is the plate?"),
     Case((CAR,), "Is it the same one?", "Is the car the same one?"),
+    Case(
+        (turn("What colour is the shirt of the boy?", option="white"),),
+        "Where is he at the end?",
+        "Where is the boy at the end?",
+    ),
+    Case((turn("How many shots does the video have?", value=1),), "How long is it?", "How long is the video?"),
+    Case((turn("Does the camera move?", value=False),), "How long is it?", "How long is the video?"),
+    Case((turn("Does the camera move?", value=False),), "Does it zoom in?", "Does the camera zoom in?"),
+    Case(
+        (turn("How many people are visible before 11 s?", value=1, rows=[row(0, 9)]),),
+        "and after that?",
+        "How many people are visible after 11 s?",
+    ),
     # times
     Case((LEAVES,), "What happens right after that?", "What happens right after 12.3 s?"),
     Case((LEAVES,), "What happens then?", "What happens right after 12.3 s?"),
