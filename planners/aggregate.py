@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from planners.answer import Alternative, Answer
+from planners.calibration import FITTED, Calibration
 from planners.search import SearchResult
 from planners.state import Status
 from planners.trace import Answered
@@ -17,15 +18,16 @@ DOUBT = 0.4
 """A likelier path that ended in 'cannot' counts against the winner like a contradiction of this value."""
 
 
-def aggregate(result: SearchResult, *, trace_id: str) -> Answer:
+def aggregate(result: SearchResult, *, trace_id: str, calibration: Calibration = FITTED) -> Answer:
     """The answer with the most votes (planners.votes); what others said stays visible as alternatives.
 
-    Confidence is the value of the winner's best draft times the winner's share of the votes; a 'cannot' has no part in
-    them, but one on a likelier path is a doubt: what the policy thought to be the way to the answer was none. A draft
-    that calls itself uncertain stays so, at most at UNCERTAIN_CAP. The answer is noted at the end of the trace.
+    Confidence is the value of the winner's best draft times the winner's share of the votes, calibrated; a 'cannot' has
+    no part in the votes, but one on a likelier path is a doubt: what the policy thought to be the way to the answer was
+    none. A draft that calls itself uncertain stays so, at most at UNCERTAIN_CAP. The answer is noted at the end of the
+    trace.
     """
     ranked = ballots(result.drafts)
-    answer = _merged(ranked, result, trace_id) if ranked else _nothing(result, trace_id)
+    answer = _merged(ranked, result, trace_id, calibration) if ranked else _nothing(result, trace_id)
     result.trace.append(
         Answered(
             node_id=0,
@@ -39,7 +41,7 @@ def aggregate(result: SearchResult, *, trace_id: str) -> Answer:
     return answer
 
 
-def _merged(ranked: list[Ballot], result: SearchResult, trace_id: str) -> Answer:
+def _merged(ranked: list[Ballot], result: SearchResult, trace_id: str, calibration: Calibration) -> Answer:
     best = ranked[0].best
     draft = best.draft
     if best.value <= 0:  # every draft failed its checks
@@ -48,12 +50,12 @@ def _merged(ranked: list[Ballot], result: SearchResult, trace_id: str) -> Answer
     against = mute[0].weight if draft.status == "cannot" else _doubt(mute, best)
     total = math.fsum([against, *(ballot.weight for ballot in ranked if _speaks(ballot))])
     shares = [ballot.weight / total if total > 0 else 0.0 for ballot in ranked]
-    confidence = best.value * shares[0] if draft.status != "cannot" else best.value
+    confidence = calibration(best.value * shares[0]) if draft.status != "cannot" else best.value
     status: Status = "answered" if confidence >= ANSWERED else "uncertain"
     if draft.status != "answered":
         status, confidence = draft.status, min(confidence, UNCERTAIN_CAP)
     alternatives = tuple(
-        Alternative(ballot.best.draft.answer, ballot.best.value * share, "; ".join(ballot.best.reasons))
+        Alternative(ballot.best.draft.answer, calibration(ballot.best.value * share), "; ".join(ballot.best.reasons))
         for ballot, share in zip(ranked[1:], shares[1:], strict=True)
         if _speaks(ballot) and ballot.best.value > 0
     )

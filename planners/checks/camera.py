@@ -10,9 +10,9 @@ from planners.state import Draft, ToolCall
 from tools.types import Evidence
 
 STEP_S = 1.0
-MOVES, RESTS = 0.02, 0.02
+MOVES, RESTS = 0.02, 0.006
 """Movement of the view (shares of its longest side, zoom included) from which it moves, and up to which it rests."""
-SURELY_MOVES, SURELY_RESTS = 0.06, 0.003
+SURELY_MOVES, SURELY_RESTS = 0.06, 0.004
 """The same, before it speaks against the draft."""
 SURE = 0.6
 """Share of the matches that must agree for that."""

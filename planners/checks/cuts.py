@@ -12,7 +12,9 @@ from tools.types import Evidence
 BORDER_S = 0.1
 """Shots that begin or end so near to the border of the video do so without a cut."""
 ACROSS_S = 0.4
-"""To either side of a cut: more than half a dissolve."""
+"""To either side of a cut: more than half a dissolve. One view over all of it speaks against a cut."""
+ABRUPT_S = 0.12
+"""To either side of a cut: less than a camera needs to turn to another view. Another view then speaks for a cut."""
 WITHIN_S = 0.7
 """Of the shot after a cut, to see whether views match there at all."""
 SURE = 0.6
@@ -33,17 +35,17 @@ class CutCheck(Check):
         if not cuts:
             return None
         before_s, after_s = cuts[0], (cuts[1] if len(cuts) > 1 else duration_s) - cuts[0]
-        across_s = min(ACROSS_S, before_s / 2, after_s / 2)
-        start_s, end_s = cuts[0] + across_s, cuts[0] + min(across_s + WITHIN_S, 0.9 * after_s)
-        pairs = [[cuts[0] - across_s, start_s], [start_s, end_s]]
-        return ToolCall("compare_frames", {"video": cited[0].video, "pairs": pairs})
+        wide_s, abrupt_s = (min(reach_s, before_s / 2, after_s / 2) for reach_s in (ACROSS_S, ABRUPT_S))
+        wide, abrupt = ([cuts[0] - reach_s, cuts[0] + reach_s] for reach_s in (wide_s, abrupt_s))
+        within = [cuts[0] + abrupt_s, cuts[0] + min(abrupt_s + WITHIN_S, 0.9 * after_s)]
+        return ToolCall("compare_frames", {"video": cited[0].video, "pairs": [wide, abrupt, within]})
 
     def judge(self, draft: Draft, cited: Sequence[Evidence], result: Any) -> Finding:
-        across, within = result.pairs
-        when = f"{across.start_s:.2f}-{across.end_s:.2f} s"
-        if across.same_view:
-            sure = across.agreement >= SURE
+        wide, abrupt, within = result.pairs
+        when = f"{wide.start_s:.2f}-{wide.end_s:.2f} s"
+        if wide.same_view:
+            sure = wide.agreement >= SURE
             return Finding("contradicts" if sure else "silent", f"the same view before and after the cut, {when}")
-        if within.same_view:
+        if within.same_view and not abrupt.same_view:
             return Finding("supports", f"the view changes at {when} and stays afterwards")
-        return Finding("silent", f"frames cannot be matched after {across.end_s:.2f} s")
+        return Finding("silent", f"whether the view changes at {when} by a cut is not known")

@@ -1,0 +1,1 @@
+"""Calibrating the confidence of answers: made clips with exact truth, and a map fitted on them."""
