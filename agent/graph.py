@@ -70,7 +70,7 @@ def understand(state: AskState, runtime: Runtime[Run]) -> AskState:
     known = state.get("known_ids", [])
     meant = understood(run, question, options, state.get("turns", []), known)
     run.caller.emit(Understood(run.trace_id, question, meant.question, meant.why))
-    run.answer = meant.answer
+    run.answer, run.meant = meant.answer, meant.why
     scope: AskState = {"video_ids": list(meant.videos)} if meant.videos and not state["paths"] else {}
     return told | {"resolved": meant.question, "settled": meant.answer is not None} | scope
 

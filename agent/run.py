@@ -70,13 +70,17 @@ class Run:
     """Of the searches, one a video."""
     missing: list[str] = field(default_factory=list)
     """What was wrong with the language model, where one is set, or was not approved."""
+    meant: str = ""
+    """What the question was taken to mean, where that is not what it says."""
     answer: Answer | None = None
 
     def titles(self, video_ids: Sequence[str]) -> dict[str, str]:
         """Names of videos for a person; those that share one are told apart by their ids."""
-        titles = {video_id: self.library.video(video_id).title or video_id for video_id in video_ids}
-        shared = Counter(titles.values())
-        return {one: title if shared[title] == 1 else f"{title} ({one})" for one, title in titles.items()}
+        return _told_apart({one: self.library.video(one).title or one for one in video_ids})
+
+    def file_names(self, video_ids: Sequence[str]) -> dict[str, str]:
+        """As `titles`, with the endings of the files."""
+        return _told_apart({one: self.library.video(one).path.name or one for one in video_ids})
 
     def context(self, video_ids: list[str]) -> ToolContext:
         """For tools that look at these videos."""
@@ -95,3 +99,8 @@ class Run:
         """Note what was missing, once."""
         if line not in self.missing:
             self.missing.append(line)
+
+
+def _told_apart(names: dict[str, str]) -> dict[str, str]:
+    shared = Counter(names.values())
+    return {one: name if shared[name] == 1 else f"{name} ({one})" for one, name in names.items()}

@@ -42,9 +42,9 @@ def understood(
     ]
     with _resolver(run) as resolver:
         try:
-            found = resolver.resolve(question, said, options, run.titles(videos))
+            found = resolver.resolve(question, said, options, run.file_names(videos))
         except BudgetExceeded:  # the model was slow; the search has time of its own
-            found = RuleResolver().resolve(question, said, options, run.titles(videos))
+            found = RuleResolver().resolve(question, said, options, run.file_names(videos))
     for line in found.missing:
         run.lacks(line)
     return found if found.answer is None else replace(found, answer=replace(found.answer, trace_id=run.trace_id))

@@ -88,6 +88,8 @@ def print_and_rate(agent: VideoAgent, answer: Answer, *, as_json: bool = False, 
     if as_json:
         typer.echo(json.dumps(answer.to_json(), ensure_ascii=False))
     else:
+        if run.meant:
+            typer.secho(run.meant, dim=True)
         print_answer(answer, titles if len(titles) > 1 or len(run.results) > 1 else {})
     return CANNOT if answer.status == "cannot" else 0
 

@@ -66,7 +66,7 @@ def test_a_later_question_is_about_the_same_video_also_after_a_restart(folder: P
 def test_a_follow_up_means_what_was_said_before(folder: Path) -> None:
     thread = agent_in(folder).thread("t")
     thread.ask(SHOTS, [VIDEO, OTHER])
-    events = list(thread.stream("And in clip of 5?"))
+    events = list(thread.stream("And in 5.mp4?"))
     (understood,) = (event for event in events if isinstance(event, Understood))
     assert understood.why
     assert "shots" in understood.resolved
