@@ -1,6 +1,6 @@
 """Made clips with questions of which the answers are known exactly, easy ones and hard ones, for fitting a calibration.
 
-A clip is 4 to 6 s of a textured or plain background in one to three shots, with a few coloured discs of which one may
+A clip is 3 to 5 s of a textured or plain background in one to three shots, with a few coloured discs of which one may
 move, perhaps a line of text, perhaps sound, at times grainy or dark. Nothing of it was looked at when the tools'
 thresholds were chosen.
 """
@@ -74,15 +74,16 @@ class World:
 def random_world(seed: int) -> World:
     """A world of its own for each seed."""
     draw = random.Random(seed)
-    duration_s = draw.uniform(4.0, 6.0)
+    duration_s = draw.uniform(3.0, 5.0)
     moves = draw.random() < 0.5
     direction = draw.choice(list(STEPS)) if moves else ""
     cuts = sorted(draw.uniform(0.8, duration_s - 0.8) for _ in range(0 if moves else draw.choice((0, 0, 1, 2))))
     start_s = draw.uniform(0.0, duration_s / 2)
+    pan_px_s = draw.choice((0.0, 0.0, 8.0, 25.0, -60.0))
     return World(
         duration_s=duration_s,
         cuts_s=tuple(cut for index, cut in enumerate(cuts) if index == 0 or cut - cuts[0] > 0.8),
-        pan_px_s=draw.choice((0.0, 0.0, 8.0, 25.0, -60.0)),
+        pan_px_s=pan_px_s,
         discs=_discs(draw, direction, duration_s),
         direction=direction,
         text=" ".join(draw.sample(WORDS, draw.choice((1, 1, 2)))) if draw.random() < 0.6 else "",
@@ -92,7 +93,7 @@ def random_world(seed: int) -> World:
         sound=draw.choice(("none", "silence", "tone")),
         grain=draw.choice((0.0, 3.0, 10.0, 22.0)),
         brightness=draw.choice((1.0, 1.0, 0.7, 0.35)),
-        plain=draw.random() < 0.5,
+        plain=not cuts and not pan_px_s and draw.random() < 0.7,  # else neither could be seen
         seed=seed,
     )
 
@@ -106,9 +107,10 @@ def _discs(draw: random.Random, direction: str, duration_s: float) -> tuple[Disc
         x, y = WIDTH / 2 - x_step * reach / 2, HEIGHT / 2 - y_step * reach / 2
         radius = draw.randint(8, 30)
         return (Disc(x, y, radius, colours[0], x_step * reach / duration_s, y_step * reach / duration_s),)
+    size = draw.uniform(10, 30)
     cells = draw.sample([(x, y) for x in range(4) for y in range(2)], draw.choice((0, 1, 2, 3, 4, 5)))
     return tuple(
-        Disc(60 + 88 * x, 70 + 100 * y, draw.randint(8, 36), colours[0] if index < 3 else colours[1])
+        Disc(60 + 88 * x, 70 + 100 * y, round(size * draw.uniform(0.8, 1.2)), colours[0] if index < 3 else colours[1])
         for index, (x, y) in enumerate(cells)
     )
 

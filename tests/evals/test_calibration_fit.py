@@ -25,7 +25,8 @@ def test_the_fit_finds_the_map_and_lowers_the_error() -> None:
     truth = Calibration(0.6, 1.2)
     scores, right = drawn(truth, 4_000)
     found = fit(scores, right)
-    assert (found.slope, found.offset) == (pytest.approx(0.6, abs=0.1), pytest.approx(1.2, abs=0.15))
+    assert found.slope == pytest.approx(0.6, abs=0.1)
+    assert found.offset == pytest.approx(1.2, abs=0.15)
     before, after = (quality(scores, right, calibration) for calibration in (IDENTITY, found))
     assert after.ece < 0.03 < before.ece
     assert after.brier < before.brier
