@@ -42,13 +42,13 @@ def test_a_name_is_no_pattern_and_no_protocol(tmp_path: Path, name: str) -> None
 
 def test_bad_files_give_one_line_that_names_them(tmp_path: Path) -> None:
     whole = write_palette(tmp_path / "a.png", LABELS).read_bytes()
-    deep = (tmp_path / "deep.png").write_bytes(cv2.imencode(".png", LABELS.astype(np.uint16) * 200)[1].tobytes())
-    assert deep
+    (tmp_path / "deep.png").write_bytes(cv2.imencode(".png", LABELS.astype(np.uint16) * 200)[1].tobytes())
     write_photo(tmp_path / "photo.jpg", np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "bitmap.png").write_bytes(cv2.imencode(".bmp", LABELS)[1].tobytes())
     cases = {"cut.png": whole[:-40], "empty.png": b"", "text.png": b"not a picture", "playlist.png": b"#EXTM3U\nfile:x"}
     for name, data in cases.items():
         (tmp_path / name).write_bytes(data)
-    for name in (*cases, "deep.png", "photo.jpg", "none.png"):
+    for name in (*cases, "deep.png", "photo.jpg", "bitmap.png", "none.png"):
         with pytest.raises(MediaError) as caught:
             read_labels(tmp_path / name)
         assert name in str(caught.value)

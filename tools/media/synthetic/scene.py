@@ -116,7 +116,7 @@ def _object(rng: np.random.Generator, config: Config, number: int) -> Layer:
     reach = rng.uniform(0.05, 0.3) * amount
     # Crossing things come from far and near; the others keep their depth, which keeps the order.
     dive = 1.5 if rng.random() < config.crossing else 0.0
-    away, away_to = _excursion(rng, config)
+    away, away_to = _excursion(rng, config, math.atan2(y, x))
     motion = Motion(
         x=random_wave(rng, x, reach, (20.0, 100.0)),
         y=random_wave(rng, y, reach, (20.0, 100.0)),
@@ -139,11 +139,13 @@ def _bend(rng: np.random.Generator, amount: float) -> Bend:
     return Bend(size_u, size_v, rate_u, rate_v, drift=float(rng.uniform(-0.1, 0.1)))
 
 
-def _excursion(rng: np.random.Generator, config: Config) -> tuple[Excursion | None, tuple[float, float]]:
-    """Out of the picture in a random direction and back, within the clip."""
+def _excursion(
+    rng: np.random.Generator, config: Config, outwards: float
+) -> tuple[Excursion | None, tuple[float, float]]:
+    """Out of the picture, about in the direction that is the shortest, and back, within the clip."""
     if rng.random() >= config.leaving:
         return None, (0.0, 0.0)
     centre = rng.uniform(0.35, 0.65) * config.num_frames
     half = max(1.0, rng.uniform(0.25, 0.4) * config.num_frames)
-    direction = rng.uniform(0, 2 * math.pi)
-    return Excursion(float(centre), float(half)), (1.6 * math.cos(direction), 1.6 * math.sin(direction))
+    direction = outwards + rng.uniform(-0.6, 0.6)
+    return Excursion(float(centre), float(half)), (math.cos(direction), math.sin(direction))
