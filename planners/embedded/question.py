@@ -11,9 +11,13 @@ from planners.state import Task
 
 AnswerKind = Literal["number", "boolean", "text", "time", "interval"]
 
-_NUM = r"(\d+(?:\.\d+)?)"
-_UNIT = r"\s*(?:s|sec|secs|seconds?)?"
-_CLOCK = re.compile(r"\b(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)\b")
+_NUM = r"\d+(?:\.\d+)?"
+_UNIT = r"(s|secs?|seconds?|m|mins?|minutes?)\b"
+_CLOCK = r"\b(?:\d+:)?\d{1,2}:\d{2}(?:\.\d+)?\b"
+_TIME_SAID = rf"({_CLOCK}|{_NUM})(?:\s*{_UNIT})?"
+"""Groups: a clock or number, and its unit where there is one."""
+_LENGTH_SAID = rf"({_NUM})\s*{_UNIT}"
+"""Groups: a number, and its unit."""
 _QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]+)[\"“”«»„]|(?<![A-Za-z])['‘]([^'’]+)['’](?![A-Za-z])")
 
 
@@ -76,7 +80,7 @@ def read_question(task: Task) -> Question:
         quoted=tuple(phrase.strip(" ,.;") for phrase in quoted if phrase.strip(" ,.;")),
         colours=tuple(colours_in(text)),
         option_colours=tuple(colours_in(option_text)),
-        window=_window(text),
+        window=_window(text, task.duration_s),
         ordinal=_ordinal(text),
         negated=bool(re.search(r"\b(not|never|except|isn't|aren't|doesn't|without)\b", text)),
         directions=frozenset(directions_in(text) | directions_in(option_text)),
@@ -111,7 +115,7 @@ def _answer_kind(text: str) -> AnswerKind:
     return "boolean" if re.match(_AUXILIARY, text) and not choice else "text"
 
 
-def _window(text: str) -> Window:
+def _window(text: str, duration_s: float) -> Window:
     ordinals = "|".join(ORDINALS)
     shot = re.search(rf"\b(?:in|during|of|within) (?:the )?({ordinals}) (?:shot|scene|clip|take)\b", text) or re.search(
         r"\b(?:shot|scene) (?:number )?(\d+)\b", text
@@ -119,23 +123,23 @@ def _window(text: str) -> Window:
     if shot:
         word = shot.group(1)
         return Window("shot", shot_index=int(word) - 1 if word.isdigit() else ORDINALS[word])
-    between = re.search(rf"\b(?:between|from) {_NUM}{_UNIT} (?:and|to|until) {_NUM}", text)
+    between = re.search(rf"\b(?:between|from) {_TIME_SAID} ?(?:and|to|until|-) ?{_TIME_SAID}", text)
     if between:
-        return Window("seconds", float(between.group(1)), float(between.group(2)))
-    first = re.search(rf"\b(?:in|during|within) the first {_NUM}{_UNIT}\b", text)
-    if first:
-        return Window("seconds", 0.0, float(first.group(1)))
-    clock = _CLOCK.search(text)
-    at = re.search(rf"\b(?:at|around) (?:about )?{_NUM}\s*(?:s|sec|seconds?)\b", text)
+        first, unit, second = between.group(1), between.group(2) or between.group(4), between.group(3)
+        return Window("seconds", _seconds(first, unit), _seconds(second, between.group(4)))
+    part = re.search(rf"\b(?:in|during|within|of|for) the (first|last|final) {_LENGTH_SAID}", text)
+    if part:
+        length_s = _seconds(part.group(2), part.group(3))
+        return Window("seconds", 0.0, length_s) if part.group(1) == "first" else _last(length_s, duration_s)
+    bound = re.search(rf"\b(after|since|from|before|until|up to) {_TIME_SAID}", text)
+    if bound and (bound.group(3) or ":" in bound.group(2)):
+        t_s = _seconds(bound.group(2), bound.group(3))
+        return Window("seconds", t_s) if bound.group(1) in ("after", "since", "from") else Window("seconds", 0.0, t_s)
+    clock = re.search(_CLOCK, text)
+    at = re.search(rf"\b(?:at|around) (?:about )?{_LENGTH_SAID}", text)
     if clock or at:
-        t_s = _clock_seconds(clock) if clock else float(at.group(1)) if at else 0.0
+        t_s = _seconds(clock.group(), None) if clock else _seconds(at.group(1), at.group(2)) if at else 0.0
         return Window("seconds", max(0.0, t_s - 0.5), t_s + 0.5)
-    after = re.search(rf"\bafter {_NUM}\s*(?:s|sec|seconds?)\b", text)
-    if after:
-        return Window("seconds", float(after.group(1)))
-    before = re.search(rf"\bbefore {_NUM}\s*(?:s|sec|seconds?)\b", text)
-    if before:
-        return Window("seconds", 0.0, float(before.group(1)))
     if re.search(r"\b(?:at|near|towards?|in) the (?:very )?(?:end|close)\b|\bfinally\b", text):
         return Window("end")
     if re.search(r"\b(?:at|in|near) the (?:very )?(?:start|beginning|outset)\b|\binitially\b", text):
@@ -145,9 +149,18 @@ def _window(text: str) -> Window:
     return Window()
 
 
-def _clock_seconds(clock: re.Match[str]) -> float:
-    hours, minutes, seconds = clock.groups()
-    return float(hours or 0) * 3600 + float(minutes) * 60 + float(seconds)
+def _last(length_s: float, duration_s: float) -> Window:
+    return Window("seconds", max(0.0, duration_s - length_s)) if duration_s else Window("end")
+
+
+def _seconds(said: str, unit: str | None) -> float:
+    """Of a clock (m:ss or h:mm:ss) or a number with its unit, seconds where it has none."""
+    if ":" in said:
+        seconds = 0.0
+        for part in said.split(":"):
+            seconds = 60 * seconds + float(part)
+        return seconds
+    return float(said) * (60.0 if (unit or "").startswith("m") else 1.0)
 
 
 def _ordinal(text: str) -> int | None:
