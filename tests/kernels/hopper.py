@@ -18,6 +18,7 @@ from kernels.biased_attention.triton import biased_attention
 from kernels.deform_conv.triton import deform_conv
 from kernels.deform_conv.window import Window
 from kernels.memory_attention.triton import pool_tokens
+from kernels.selective_scan.triton import selective_scan
 from kernels.token_merge.triton import best_match
 
 TARGET = GPUTarget("cuda", 90, 32)
@@ -59,6 +60,9 @@ def launch_all(dtype: torch.dtype) -> None:
         biased_attention(q, k, v, torch.zeros(num_k)).sum().backward()
     pool_tokens(torch.zeros(1, 1, 2, 16, 16, 256, dtype=dtype, requires_grad=True), 2).sum().backward()
     best_match(torch.zeros(1, 197, 64), 1)
+    u, delta = (torch.zeros(1, 8, 512, dtype=dtype).requires_grad_() for _ in range(2))
+    b, c = (torch.zeros(1, 1, 16, 512, dtype=dtype).requires_grad_() for _ in range(2))
+    selective_scan(u, delta, torch.zeros(8, 16), b, c, torch.zeros(1, 8, 16))[0].sum().backward()
     x = torch.zeros(1, 256, 60, 108, dtype=dtype, requires_grad=True)
     offset, mask = (torch.zeros(1, 144 * n, 60, 108, dtype=dtype).requires_grad_() for n in (2, 1))
     weight = torch.zeros(128, 256, 3, 3, dtype=dtype, requires_grad=True)
