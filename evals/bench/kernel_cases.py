@@ -13,9 +13,11 @@ from torch.nn import functional as F
 from kernels.deform_conv import Window, deform_conv
 from kernels.dispatch import Backend
 from kernels.memory_attention import memory_attention
+from kernels.selective_scan import selective_scan
 from kernels.token_merge import token_merge
 
 Operator = Callable[..., Tensor]
+COMPILED = "torch.compile of the reference"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def cases(device: torch.device, dtype: torch.dtype) -> Sequence[Case]:
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator).to(device, dtype)
 
-    return [_memory_attention(normal), _token_merge(normal), _deform_conv(normal)]
+    return [_memory_attention(normal), _token_merge(normal), _deform_conv(normal), _selective_scan(normal)]
 
 
 def _memory_attention(normal: Callable[..., Tensor]) -> Case:
@@ -68,7 +70,7 @@ def _memory_attention(normal: Callable[..., Tensor]) -> Case:
         "1024 queries, 7 x 1024 + 64 keys, head 256",
         (normal(1, 1, num_q, d), normal(1, 1, num_k, d), normal(1, 1, num_k, d)),
         ours,
-        {"the released steps in PyTorch": released},
+        {"the released steps in PyTorch": released, COMPILED: torch.compile(ours("reference"))},
         {"dense attention, no pooling (F.scaled_dot_product_attention)": F.scaled_dot_product_attention},
         4 * num_q * (frames * 256 + pointers) * d,
     )
@@ -101,7 +103,7 @@ def _token_merge(normal: Callable[..., Tensor]) -> Case:
         "4 x 1025 tokens of 768, 256 merged",
         (normal(batch, num, channels),),
         ours,
-        {"the released steps in PyTorch": released},
+        {"the released steps in PyTorch": released, COMPILED: torch.compile(ours("reference"))},
         {},
         2 * batch * (num // 2) * ((num + 1) // 2) * head,
     )
@@ -130,7 +132,42 @@ def _deform_conv(normal: Callable[..., Tensor]) -> Case:
             normal(1, 9 * groups, height, width).sigmoid(),
         ),
         ours,
-        {},
+        {COMPILED: torch.compile(ours("reference"))},
         {"plain convolution of the same size (F.conv2d)": plain},
         2 * out * channels * 9 * height * width,
+    )
+
+
+def _selective_scan(normal: Callable[..., Tensor]) -> Case:
+    """A layer of a small Mamba: 384 channels, 16 states, 1024 steps."""
+    channels, states, length = 384, 16, 1024
+
+    def ours(backend: Backend) -> Operator:
+        return lambda u, delta, a, b, c: selective_scan(u, delta, a, b, c, backend=backend).y
+
+    def steps(u: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        """The path that transformers' Mamba takes without its CUDA package: all factors at once, then step by step."""
+        delta, b, c = delta.float(), b.float(), c.float()
+        decay = torch.exp(a[None, :, None] * delta[..., None])  # [B, D, L, N]
+        added = delta[..., None] * b.mT[:, None] * u.float()[..., None]
+        state, out = torch.zeros_like(added[:, :, 0]), []
+        for step in range(length):
+            state = decay[:, :, step] * state + added[:, :, step]
+            out.append((state @ c[:, :, step, None])[..., 0])
+        return torch.stack(out, -1).to(u.dtype)
+
+    return Case(
+        "selective_scan",
+        "1024 steps, 384 channels, 16 states",
+        (
+            normal(1, channels, length),
+            F.softplus(normal(1, channels, length) - 3),
+            -normal(channels, states).float().exp(),
+            normal(1, states, length),
+            normal(1, states, length),
+        ),
+        ours,
+        {"step by step in PyTorch, as transformers' Mamba": steps},
+        {},
+        4 * channels * states * length,
     )

@@ -48,10 +48,8 @@ def run(options: BenchOptions) -> Iterator[Result]:
 
 def measure(case: Case, limit: float) -> Iterator[Result]:
     """Error, forward, and forward with backward of one operator; the baseline is the fastest alternative."""
-    x = case.inputs[0]
-    backends: list[Backend] = ["reference"] if backend_for(x) == "reference" else ["reference", "triton"]
-    ours: dict[str, Operator] = {backend: case.ours(backend) for backend in backends}
-    same = case.alternatives | {"torch.compile of the reference": torch.compile(case.ours("reference"))}
+    x, same = case.inputs[0], case.alternatives
+    ours = {f"ours ({name})": case.ours(name) for name in _backends(x)}
     truth = case.ours("reference")(*(t.double() for t in case.inputs))
     name = f"{case.name} {str(x.dtype).removeprefix('torch.')}"
     errors = {key: _error(f"{name}, {key}", f, case, truth) for key, f in (ours | same).items()}
@@ -67,6 +65,11 @@ def measure(case: Case, limit: float) -> Iterator[Result]:
             yield Result(what, 1e3 * taken, "ms", baseline=1e3 * best if key in ours else None)
             if key in ours and not training:
                 yield Result(f"  {key}: products, share of the limit", case.flop / taken / limit, "1")
+
+
+def _backends(x: Tensor) -> tuple[Backend, ...]:
+    """What an operator chooses itself; where that is Triton, the reference too."""
+    return ("auto", "reference") if backend_for(x) == "triton" else ("auto",)
 
 
 def _error(name: str, function: Operator, case: Case, truth: Tensor) -> float:
