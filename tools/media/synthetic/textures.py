@@ -23,12 +23,18 @@ def random_texture(rng: np.random.Generator, side_px: int) -> Picture:
         # Two patterns, each in its own patches.
         where = np.clip((noise(rng, side_px, cells=3, octaves=2) - 0.5) * rng.uniform(5, 40) + 0.5, 0, 1)
         value = value * where + _pattern(rng, side_px) * (1 - where)
-    # Three colours along the value: first at 0, second at 0.5, third at 1.
+    grain = noise(rng, side_px, cells=max(4, side_px // int(rng.integers(4, 13))), octaves=2) - np.float32(0.5)
+    rgb = _ramp(rng)[(value * 255).astype(np.uint8)]
+    rgb += (grain * np.float32(rng.uniform(20, 80)))[..., None]
+    return np.clip(rgb, 0, 255, out=rgb).astype(np.uint8)
+
+
+def _ramp(rng: np.random.Generator) -> Field:
+    """Colours of 256 values, float32 [256, 3]: one at 0, another in the middle, a third at the end."""
+    value = np.linspace(0, 1, 256)
     low, high = np.clip(1 - 2 * value, 0, 1), np.clip(2 * value - 1, 0, 1)
-    weights = np.stack((low, 1 - low - high, high), axis=-1)
-    grain = noise(rng, side_px, cells=max(4, side_px // int(rng.integers(4, 13))), octaves=2) - 0.5
-    rgb = weights @ _palette(rng) + (grain * rng.uniform(20, 80))[..., None]
-    return np.clip(rgb + 0.5, 0, 255).astype(np.uint8)
+    ramp: Field = np.stack((low, 1 - low - high, high), axis=-1) @ _palette(rng) + 0.5
+    return ramp.astype(np.float32)
 
 
 def _pattern(rng: np.random.Generator, side_px: int) -> Field:
