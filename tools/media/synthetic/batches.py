@@ -62,6 +62,7 @@ def batches(
     """Batches without end, of clips first, first + stride, ... in that order, whatever the number of workers.
 
     `workers` processes make clips ahead; 0 makes them here. Close the iterator, or let it go, to end the processes.
+    They start anew, so that a script that uses them needs the usual `if __name__ == "__main__":`.
     """
     index = first
     if workers == 0:
@@ -72,7 +73,8 @@ def batches(
     import multiprocessing
 
     # Forking a process that runs threads (torch's, OpenCV's) can hang.
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_work_on_one_thread)
     ahead: deque[Future[dict[str, npt.NDArray[Any]]]] = deque()
     try:
         while True:
@@ -82,6 +84,12 @@ def batches(
             yield _collate([ahead.popleft().result() for _ in range(batch_size)])
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _work_on_one_thread() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)  # there is a process for every core already
 
 
 def _arrays(

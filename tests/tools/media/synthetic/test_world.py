@@ -18,10 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.base import InvalidArguments
+from tools.media.stills import read_picture
 from tools.media.synthetic.batches import batches
+from tools.media.synthetic.clip import Flow
 from tools.media.synthetic.damage import Damage
 from tools.media.synthetic.pairs import MatchingPairs, Warps
 from tools.media.synthetic.scene import Config
+from tools.media.synthetic.sheet import contact_sheet, draw_flow
 from tools.media.synthetic.waves import Excursion
 from tools.media.synthetic.world import SyntheticVideos
 
@@ -149,6 +152,27 @@ def test_pairs_of_given_pictures_show_them_and_bad_ones_are_refused() -> None:
     # Warps that leave little in common are made milder until they do not.
     far = MatchingPairs(height=32, width=32, pictures=[red], warps=Warps(shift=4.0, overlap=0.9))
     assert min(far[index].visible.mean() for index in range(4)) >= 0.9
+
+
+def test_a_contact_sheet_shows_five_rows_and_the_command_writes_one(tmp_path: Path) -> None:
+    clip = SyntheticVideos(replace(SMALL, cut=1.0), seed=2)[0]
+    sheet = contact_sheet(clip, columns=3)
+    assert sheet.shape == (5 * 48, 3 * 64, 3)
+    assert (sheet[:48, :64] == clip.frame(0)).all()
+    command = [sys.executable, "-m", "tools.media.synthetic", "--num", "1", "--side", "32", "--sheets", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "matching pairs" in done.stdout
+    assert read_picture(tmp_path / "clip-0-0.png").shape == (5 * 32, 6 * 32, 3)
+
+
+def test_flow_is_drawn_as_hue_and_speed_and_white_where_hidden() -> None:
+    flow = np.zeros((1, 3, 2), np.float32)
+    flow[0, 0], flow[0, 1] = (12.0, 0.0), (-12.0, 0.0)
+    drawn = draw_flow(Flow(flow, np.array([[True, True, False]]), np.ones((1, 3), bool)))
+    right, left, hidden = drawn[0].astype(int)
+    assert hidden.tolist() == [255, 255, 255]
+    assert right.max() == left.max() == 255
+    assert np.abs(right - left).max() == 255
 
 
 def test_batches_hold_what_was_asked_for() -> None:
