@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from evals.datasets.pairs import Pair, View, read_pairs
-from evals.metrics.correspondence import POSE_THRESHOLDS_DEG, error_auc, pose_error_deg
-from evals.suites.measured import Figure, Item, Scores
+from evals.metrics.correspondence import POSE_THRESHOLDS_DEG, pose_error_deg
+from evals.suites.measured import Item, Scores, auc_figures
 from tools.base import InvalidArguments
 from tools.media.frame import Picture
 
@@ -28,7 +28,6 @@ RANSAC_PX, PICTURE_PX = 1.0, 640
 CONFIDENCE = 0.99999
 FARTHEST = 1e9
 """Distance of points that count, in lengths of the baseline; OpenCV's own limit of 50 drops far scenes."""
-NUM_DRAWS = 2000
 
 
 class MatchingSuite:
@@ -72,7 +71,7 @@ class MatchingSuite:
             }
             items.append(Item(f"{first.name} {second.name}", first.name.partition("_frame")[0], values))
         errors = [item.values["pose error"] for item in items]
-        figures = tuple(_figure(threshold, errors) for threshold in POSE_THRESHOLDS_DEG)
+        figures = auc_figures("pose AUC", errors, POSE_THRESHOLDS_DEG)
         return Scores(self.name, self.version, figures, tuple(items))
 
 
@@ -109,16 +108,6 @@ def estimate_pose(
         if num > most:
             best, most = (np.asarray(rotation, np.float64), np.asarray(translation, np.float64)[:, 0]), num
     return best
-
-
-def _figure(threshold: float, errors: list[float]) -> Figure:
-    """The area, with an interval of pairs drawn with replacement: a pair shows one place."""
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(0, len(errors), (NUM_DRAWS, len(errors)))
-    areas = [error_auc([errors[index] for index in draw], threshold) for draw in drawn]
-    low, high = np.percentile(areas, [2.5, 97.5])
-    name = f"pose AUC@{threshold:g}"
-    return Figure(name, error_auc(errors, threshold), float(low), float(high), len(errors))
 
 
 def _name_of(pair: Pair) -> str:

@@ -19,12 +19,15 @@ from evals.datasets.ref_youtube_vos import Expression
 from evals.datasets.tapvid import read_tapvid
 from evals.suites.base import find_suite, load_suite
 from evals.suites.davis import DavisSuite
+from evals.suites.homography import measure_homographies
 from evals.suites.matching import MatchingSuite, estimate_pose
 from evals.suites.measured import Item, MeasuredSuite, load_measured, mean_figures
 from evals.suites.ref_youtube_vos import RefYoutubeVosSuite
 from evals.suites.tapvid import Floats, TapVidSuite
 from tests.fixtures.stills import write_palette, write_photo
 from tools.base import InvalidArguments, MediaError
+from tools.media.synthetic.layer import apply_homography
+from tools.media.synthetic.pairs import MatchingPairs
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 FRAMES = 6
@@ -245,6 +248,27 @@ def test_matching_from_files_as_superglue_writes_them(matching: Path, tmp_path: 
 def test_matches_without_a_pose_give_none_or_one_but_never_fail(same: np.ndarray) -> None:
     pose = estimate_pose((same, same), INTRINSICS, INTRINSICS, tolerance_px=1.0)
     assert pose is None or np.allclose(np.linalg.det(pose[0]), 1)
+
+
+def test_homographies_of_made_pairs_from_true_matches_wrong_ones_and_none() -> None:
+    made = MatchingPairs(height=96, width=128, seed=3)
+    pairs = [made[index] for index in range(3)]
+    truths = iter([pair.homography for pair in pairs] * 2)
+
+    def true_points(_first: np.ndarray, _second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x, y = np.random.default_rng(0).uniform(0, 95, (2, 60))
+        second = np.stack(apply_homography(next(truths), x, y), axis=1)
+        second[:20] = second[19::-1]  # a third of them is wrong
+        return np.stack((x, y), axis=1), second
+
+    scores = measure_homographies(pairs, true_points)
+    assert max(item.values["corner error"] for item in scores.items) < 0.01
+    assert figures(scores)["corner AUC@3"] == pytest.approx(1, abs=1e-2)
+    none = np.zeros((3, 2))
+    lost = measure_homographies(pairs, lambda _first, _second: (none, none))
+    assert figures(lost) == {"corner AUC@3": 0, "corner AUC@5": 0, "corner AUC@10": 0}
+    same = measure_homographies(pairs, lambda _first, _second: (np.eye(2).repeat(9, 0),) * 2)
+    assert len(same.items) == 3
 
 
 def test_the_mean_leaves_out_what_does_not_apply_and_its_interval_respects_videos() -> None:
