@@ -24,7 +24,7 @@ def run_app(app: typer.Typer) -> int:
         return 130
     except Exception as error:
         from memory.library import LibraryError
-        from tools.base import MissingModel, RunError, ToolFailed, VidereError
+        from tools.base import MissingModel, Refused, RunError, ToolFailed, VidereError
 
         if isinstance(error, OSError) and error.filename is not None:
             said = f"{error.filename}: {error.strerror}; free it, or name another place (VIDERE_HOME, --save, --out)"
@@ -33,5 +33,5 @@ def run_app(app: typer.Typer) -> int:
         else:
             raise
         print(f"videre: {said}", file=sys.stderr)
-        return CANNOT if isinstance(error, MissingModel | ToolFailed | RunError) else BAD_INPUT
+        return CANNOT if isinstance(error, MissingModel | Refused | ToolFailed | RunError) else BAD_INPUT
     return int(status or 0)

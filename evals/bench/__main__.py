@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 BENCHES = {
+    "agent": "evals.bench.agent",
     "ingest": "evals.bench.ingest",
     "kernels": "evals.bench.kernels",
     "memory": "evals.bench.memory",
