@@ -11,9 +11,9 @@ from planners.state import Draft, ToolCall
 from tools.types import Evidence
 
 STEP_S = 0.6
-MOVES = 0.008
-"""Shift against the background (shares of the longest side) from which it speaks for a direction."""
-SURELY_MOVES = 0.025
+MOVES = 0.02
+"""Shift against the background (shares of the longest side) from which it speaks for a direction; less is noise."""
+SURELY_MOVES = 0.03
 """The same, before it speaks against one."""
 _AXES = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 

@@ -90,11 +90,11 @@ def test_the_camera_moves_or_rests(note: str, found: SimpleNamespace, expected: 
 @pytest.mark.parametrize(
     ("said", "dx", "dy", "expected"),
     [
-        ("to the left", -0.02, 0.0, "supports"),
-        ("to the left", 0.03, 0.0, "contradicts"),
+        ("to the left", -0.03, 0.0, "supports"),
+        ("to the left", 0.04, 0.0, "contradicts"),
         ("to the left", 0.01, 0.0, "silent"),
-        ("It moves upwards.", 0.0, -0.02, "supports"),
-        ("It moves upwards.", 0.05, -0.01, "silent"),
+        ("It moves upwards.", 0.0, -0.03, "supports"),
+        ("It moves upwards.", 0.08, -0.03, "silent"),
     ],
 )
 def test_what_is_in_the_box_moves_as_said(said: str, dx: float, dy: float, expected: str) -> None:

@@ -61,6 +61,8 @@ def test_a_thing_in_a_box_moves_against_the_view(video: Path) -> None:
     assert pair.same_view
     assert pair.box_dx == pytest.approx(20 / WIDTH, abs=0.006)
     assert pair.box_dy == pytest.approx(0, abs=0.006)
+    (wider,) = compare(video, (2.0, 2.5), box=Box(15, 35, 150, 160))  # most of it is background
+    assert wider.box_dx == pytest.approx(20 / WIDTH, abs=0.006)
     (elsewhere,) = compare(video, (2.0, 2.5), box=Box(200, 160, 320, 240))
     assert elsewhere.box_dx is None or abs(elsewhere.box_dx) < 0.006
 
