@@ -54,16 +54,17 @@ class ConvNeXtBlock(nn.Module):
         return x + y.permute(0, 3, 1, 2)
 
 
-def to_windows(x: Tensor, size: int) -> Tensor:
-    """[B, H, W, C] to [B * windows, size * size, C]; zero rows and columns fill up the last windows."""
-    _, height, width, _ = x.shape
-    x = F.pad(x, (0, 0, 0, -width % size, 0, -height % size))
-    x = x.unflatten(2, (-1, size)).unflatten(1, (-1, size))  # [B, rows, size, columns, size, C]
+def to_windows(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """[B, H, W, C] to [B * windows, h * w, C] for windows of `size` (h, w); zeros fill up the last ones."""
+    (_, height, width, _), (h, w) = x.shape, size
+    if height % h or width % w:
+        x = F.pad(x, (0, 0, 0, -width % w, 0, -height % h))
+    x = x.unflatten(2, (-1, w)).unflatten(1, (-1, h))  # [B, rows, h, columns, w, C]
     return x.transpose(2, 3).flatten(3, 4).flatten(0, 2)
 
 
-def from_windows(windows: Tensor, size: int, height: int, width: int) -> Tensor:
-    """The inverse of `to_windows`, [B, height, width, C]; what was filled up is cut off."""
-    rows, columns = -(-height // size), -(-width // size)
-    x = windows.unflatten(1, (size, size)).unflatten(0, (-1, rows, columns))
-    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)[:, :height, :width]
+def from_windows(windows: Tensor, size: tuple[int, int], grid: tuple[int, int]) -> Tensor:
+    """The inverse of `to_windows`, [B, *grid, C]; what was filled up is cut off."""
+    rows, columns = -(-grid[0] // size[0]), -(-grid[1] // size[1])
+    x = windows.unflatten(1, size).unflatten(0, (-1, rows, columns))
+    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)[:, : grid[0], : grid[1]]

@@ -70,16 +70,17 @@ class HieraBlock(nn.Module):
         """[B, H, W, dim] to [B, H, W, dim_out], or [B, H/2, W/2, dim_out] when it pools."""
         normed = self.norm1(x)
         kept = _halve(self.proj(normed)) if self.pools else x
-        height, width = kept.shape[1:3]
-        tokens = to_windows(normed, self.window) if self.window else normed.flatten(1, 2)
+        grid = (kept.shape[1], kept.shape[2])
+        tokens = to_windows(normed, (self.window, self.window)) if self.window else normed.flatten(1, 2)
         pool: Callable[[Tensor], Tensor] | None = None
         if self.pools:
             pool = partial(_halve_tokens, height=self.window or x.shape[1])
         mixed = self.attn(tokens, pool_q=pool)
         if self.window:
-            mixed = from_windows(mixed, self.window // 2 if self.pools else self.window, height, width)
+            side = self.window // 2 if self.pools else self.window
+            mixed = from_windows(mixed, (side, side), grid)
         else:
-            mixed = mixed.unflatten(1, (height, width))
+            mixed = mixed.unflatten(1, grid)
         x = kept + mixed
         out: Tensor = x + self.mlp(self.norm2(x))
         return out

@@ -49,7 +49,7 @@ class TwoWayTransformer(nn.Module):
 
         Gives tokens [B, N, C] and pixels [B, h * w, C].
         """
-        pixels, pixel_pos = image.flatten(2).transpose(1, 2), image_pos.flatten(2).transpose(1, 2)
+        pixels, pixel_pos = (x.flatten(2).transpose(1, 2).contiguous() for x in (image, image_pos))
         token_pos = tokens
         for layer in self.layers:
             tokens, pixels = layer(tokens, pixels, token_pos, pixel_pos)

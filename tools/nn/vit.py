@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tools.nn.attention import FusedAttention
-from tools.nn.blocks import MLP, from_windows, to_windows
+from tools.nn.blocks import MLP
+from tools.nn.window_attention import WindowAttention
 
 BlockHook = Callable[[int, Tensor], Tensor]
 """Called with the index of a block and its output [B, L, C]; what it returns goes on."""
@@ -49,20 +50,14 @@ class ViTBlock(nn.Module):
     def __init__(self, config: ViTConfig, window: int) -> None:
         super().__init__()
         dim = config.dim
-        self.window = window
         self.norm1, self.norm2 = nn.LayerNorm(dim, config.eps), nn.LayerNorm(dim, config.eps)
-        self.attn = FusedAttention(dim, config.heads)
+        self.attn = WindowAttention(dim, config.heads, window) if window else FusedAttention(dim, config.heads)
         self.mlp = MLP(dim, config.mlp_ratio * dim, dim, activation=F.gelu)
 
     def forward(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
         """x [B, L, C]; `grid` is the (height, width) of the patches."""
         y = self.norm1(x)
-        if self.window:
-            windows = to_windows(y.unflatten(1, grid), self.window)
-            y = from_windows(self.attn(windows), self.window, *grid).flatten(1, 2)
-        else:
-            y = self.attn(y)
-        x = x + y
+        x = x + (self.attn.on_grid(y, grid) if isinstance(self.attn, WindowAttention) else self.attn(y))
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
 
@@ -77,7 +72,7 @@ class PatchEmbed(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """[B, 3, H, W] to [B, h, w, dim]."""
         out: Tensor = self.proj(pictures)
-        return out.permute(0, 2, 3, 1)
+        return out.permute(0, 2, 3, 1).contiguous()  # residual sums would keep the strides of the convolution
 
 
 class ViT(nn.Module):

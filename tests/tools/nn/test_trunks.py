@@ -17,6 +17,7 @@ from tools.nn.checkpoint import CheckpointMap, FuseQKV, Rename
 from tools.nn.hiera import Hiera, HieraConfig
 from tools.nn.two_way import TwoWayTransformer
 from tools.nn.vit import ViT, ViTConfig
+from tools.nn.window_attention import WindowAttention
 
 HF_VIT = CheckpointMap(
     (
@@ -167,10 +168,19 @@ def test_blocks_of_convolutions_are_those_of_sam2() -> None:
         assert close(ours(x), reference(x))
 
 
-@pytest.mark.parametrize(("height", "width", "size"), [(4, 6, 2), (5, 7, 3), (1, 1, 4), (3, 8, 8)])
-def test_windows_come_back(height: int, width: int, size: int) -> None:
-    x = torch.randn(2, height, width, 5)
+@pytest.mark.parametrize(("grid", "size"), [((4, 6), (2, 2)), ((5, 7), (3, 2)), ((1, 1), (4, 4)), ((3, 8), (8, 8))])
+def test_windows_come_back(grid: tuple[int, int], size: tuple[int, int]) -> None:
+    x = torch.randn(2, *grid, 5)
     windows = to_windows(x, size)
-    assert windows.shape == (2 * -(-height // size) * -(-width // size), size * size, 5)
+    assert windows.shape == (2 * -(-grid[0] // size[0]) * -(-grid[1] // size[1]), size[0] * size[1], 5)
     assert torch.equal(windows[0, 0], x[0, 0, 0])
-    assert torch.equal(from_windows(windows, size, height, width), x)
+    assert torch.equal(from_windows(windows, size, grid), x)
+
+
+@pytest.mark.parametrize("grid", [(6, 9), (5, 7), (2, 3), (2, 2), (1, 7)])
+def test_windows_at_the_border_are_filled_up_with_zeros(grid: tuple[int, int]) -> None:
+    layer = WindowAttention(8, 2, 3)
+    randomise(layer)
+    x = torch.randn(2, grid[0] * grid[1], 8)
+    filled = layer(to_windows(x.unflatten(1, grid), (3, 3)))
+    assert close(layer.on_grid(x, grid), from_windows(filled, (3, 3), grid).flatten(1, 2))

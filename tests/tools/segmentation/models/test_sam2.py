@@ -145,7 +145,10 @@ def test_the_memory_encoder_agrees(both: Pair, picture: Tensor, binarise: bool) 
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("num_frames", [9, 40])
-def test_memories_are_recalled_as_in_the_package(both: Pair, picture: Tensor, reverse: bool, num_frames: int) -> None:
+@pytest.mark.parametrize("gradients", [False, True])
+def test_memories_are_recalled_as_in_the_package(
+    both: Pair, picture: Tensor, reverse: bool, num_frames: int, gradients: bool
+) -> None:
     theirs, ours = both
     features = ours.encode(picture)
     now, sign = (8, 1) if not reverse else (0, -1)
@@ -173,7 +176,8 @@ def test_memories_are_recalled_as_in_the_package(both: Pair, picture: Tensor, re
         frames=[f["maskmem_features"] for f in frames], ages=[0, 0, *ages],
         pointers=[f["obj_ptr"] for _, f in pointed], distances=[d for d, _ in pointed], reach=min(num_frames, 16) - 1,
     )  # fmt: skip
-    assert difference(ours.recall(features, slots), expected) < TOLERANCE
+    with torch.set_grad_enabled(gradients):
+        assert difference(ours.recall(features, slots), expected) < TOLERANCE
 
 
 def test_without_any_pointer_memories_are_recalled_too(both: Pair, picture: Tensor) -> None:
