@@ -36,3 +36,4 @@ class Calibration:
 
 IDENTITY = Calibration()
 FITTED = IDENTITY
+"""In use. What was fitted so far made wrong answers more confident on other clips (docs/verification.md)."""
