@@ -238,6 +238,7 @@ class VideoAgent:
             embedder=self._ingest_tools.embedder,
             gate=self.gate,
             vision=own_vision(self.settings, self.caller.cancelled),
+            models=self.settings.models,
             device=self.settings.device,
             progress=self.caller.progress,
             cancelled=self.caller.cancelled,

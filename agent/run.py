@@ -89,6 +89,7 @@ class Run:
             videos=video_ids,
             artifacts=self.artifacts,
             embedder=self.ingest_tools.embedder,
+            models=self.settings.models,
             device=self.settings.device,
             progress=self.caller.progress,
             cancelled=self.caller.cancelled,

@@ -161,6 +161,8 @@ class ToolContext:
     """Who looks at frames; None where no model is set that can."""
     gate: Gate | None = None
     """Judges what tools that make or change media are asked for and what they made; None = nobody does."""
+    models: Path | None = None
+    """Folder with model weights, one sub-folder a model; None = there is none."""
     device: str = "cpu"
     rng: random.Random = field(default_factory=lambda: random.Random(0))
     progress: Callable[[str, float], None] = lambda _text, _fraction: None
@@ -231,6 +233,8 @@ class Tool(ABC):
     effects: ClassVar[Effects] = Effects.NONE
     reads_library: ClassVar[bool] = False
     """Whether the result depends on videos that are not in scope."""
+    writes_memory: ClassVar[bool] = False
+    """Whether it keeps what it finds in memory: the same call then writes the same rows, once."""
     generative: ClassVar[bool] = False
     """Whether it makes or changes pictures or sound: its arguments and artefacts then pass the safety gate."""
     Args: ClassVar[type[ToolArgs]]
