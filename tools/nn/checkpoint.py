@@ -83,6 +83,19 @@ class Reshape:
 
 
 @dataclass(frozen=True)
+class SplitRows:
+    """One tensor to as many as it has rows: `to` with the number of the row in place of `{}`, each [1, ...]."""
+
+    name: str
+    to: str
+
+    def __call__(self, state: State) -> dict[str, Tensor]:
+        out = {name: tensor for name, tensor in state.items() if name != self.name}
+        rows = state[self.name].split(1) if self.name in state else ()
+        return out | {self.to.format(i): row for i, row in enumerate(rows)}
+
+
+@dataclass(frozen=True)
 class SplitQKV:
     """Fused projections to three. `to` are the names of q, k, v and may use groups of the pattern (whole name)."""
 

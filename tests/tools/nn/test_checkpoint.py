@@ -17,6 +17,7 @@ from tools.nn.checkpoint import (
     Rename,
     Reshape,
     SplitQKV,
+    SplitRows,
     Transpose,
     fuse_qkv,
     split_qkv,
@@ -144,6 +145,14 @@ def test_rows_that_do_not_divide_are_refused(heads: int, width: int, rows: int) 
             split_qkv(torch.zeros(rows, width), "3hd", heads=heads)
     else:
         assert all(part.shape == (rows // 3, width) for part in split_qkv(torch.zeros(rows, width), "3hd", heads=heads))
+
+
+def test_a_table_becomes_tensors_of_one_row() -> None:
+    rule = SplitRows("table", "rows.{}.weight")
+    found = rule({"table": torch.arange(6).view(3, 2), "x": torch.zeros(1)})
+    assert sorted(found) == ["rows.0.weight", "rows.1.weight", "rows.2.weight", "x"]
+    assert found["rows.1.weight"].tolist() == [[2, 3]]
+    assert sorted(rule({"x": torch.zeros(1)})) == ["x"]
 
 
 def test_half_precision_files_load_as_single() -> None:

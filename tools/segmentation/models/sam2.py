@@ -1,6 +1,6 @@
 """SAM 2 and 2.1: Segment Anything in Images and Videos (Ravi et al., arXiv 2408.00714).
 
-Checkpoints: those of facebookresearch/sam2 (`*.pt`, tensors under "model").
+Checkpoints: facebookresearch/sam2 (`*.pt`, tensors under "model") and the folders of transformers (safetensors).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from tools.nn.hiera import HieraConfig
 from tools.nn.pretrained import Release
 from tools.segmentation.models.config import Config
 from tools.segmentation.models.network import Sam2Network
+from tools.segmentation.models.sam2_layouts import PACKAGE, TRANSFORMERS
 
 _TRUNKS = {
     "t": HieraConfig(dim=96, heads=1, stages=(1, 2, 7, 2), global_blocks=(5, 7, 9), position_grid=(7, 7)),
@@ -54,4 +55,5 @@ def _release(name: str, config: Config) -> Release:
 class Sam2(Sam2Network):
     """SAM 2 with a Hiera trunk; `Sam2.from_pretrained("2.1-t")` loads a released size."""
 
+    LAYOUTS = (PACKAGE, TRANSFORMERS)
     RELEASES = {name: _release(name, config) for name, config in SIZES.items()}
