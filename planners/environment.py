@@ -103,8 +103,14 @@ class ToolEnvironment:
         return observation
 
     def _check_consent(self, tool: Tool, call: ToolCall) -> None:
-        """Raises ApprovalRequired, or Denied."""
-        why = call.approval or self._too_long(tool, call)
+        """Raises ApprovalRequired, or Denied. Nobody is asked about a malformed call, which does nothing."""
+        try:
+            args = tool.Args.model_validate(dict(call.arguments))
+        except ValidationError:  # the call itself reports it
+            return
+        why = call.approval
+        if not why and (seconds := tool.expected_seconds(args, self._context)) > self._consent.ask_above_seconds:
+            why = f"it takes about {seconds:.0f} s"
         if not why:
             return
         agreed = self._consent.said.get(call.key)
@@ -112,16 +118,6 @@ class ToolEnvironment:
             raise ApprovalRequired(call.key, why)
         if not agreed:
             raise Denied(f"{call.key} was not approved ({why}); do without it")
-
-    def _too_long(self, tool: Tool, call: ToolCall) -> str:
-        if math.isinf(self._consent.ask_above_seconds):
-            return ""
-        try:
-            args = tool.Args.model_validate(dict(call.arguments))
-        except ValidationError:  # the call itself reports it
-            return ""
-        seconds = tool.expected_seconds(args, self._context)
-        return f"it takes about {seconds:.0f} s" if seconds > self._consent.ask_above_seconds else ""
 
     def _key(self, tool: Tool, arguments: Mapping[str, Any]) -> str:
         """Canonical text of a call. Raises InvalidArguments when the call names a video that is not in scope."""

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli.errors import CANNOT
-from agent.cli.progress import progress_bar
+from agent.cli.progress import ProgressBar, progress_bar
 
 if TYPE_CHECKING:
     from agent.api import VideoAgent
     from agent.run import Approve
     from planners.answer import Answer
+    from tools.base import ApprovalRequired
 
 
 def ask(
@@ -39,7 +40,7 @@ def ask(
     from agent.api import VideoAgent
 
     with progress_bar() as progress:
-        agent = VideoAgent(progress=progress, approve=approver())
+        agent = VideoAgent(progress=progress, approve=approver(progress))
         answer = agent.thread(thread).ask(question, videos, option or (), at=at, save=save)
     return print_and_rate(agent, answer, as_json=as_json, trace=trace)
 
@@ -57,16 +58,21 @@ def ask_and_print(
     from agent.api import VideoAgent
 
     with progress_bar() as progress:
-        agent = VideoAgent(progress=progress, approve=approver())
+        agent = VideoAgent(progress=progress, approve=approver(progress))
         answer = agent.ask(videos, question, options, save=save)
     return print_and_rate(agent, answer, as_json=as_json, trace=trace)
 
 
-def approver() -> Approve | None:
+def approver(bar: ProgressBar) -> Approve | None:
     """Asks the person at the terminal; None when there is none."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
-    return lambda need: typer.confirm(f"{need.action} ({need.why}). May it?", default=False, err=True)
+
+    def approve(need: ApprovalRequired) -> bool:
+        with bar.paused():
+            return typer.confirm(f"{need.action} ({need.why}). May it?", default=False, err=True)
+
+    return approve
 
 
 def print_and_rate(agent: VideoAgent, answer: Answer, *, as_json: bool = False, trace: bool = False) -> int:

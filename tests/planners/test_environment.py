@@ -215,6 +215,7 @@ def test_nothing_that_needs_approval_runs_unasked(library: FakeLibrary) -> None:
     consent.said[call.key] = True
     assert world.execute(call).ok
     assert world.execute(ToolCall("draw", {"then": "x"}, "it costs")).cached
+    assert world.execute(ToolCall("draw", {"start_s": "soon"}, "it costs")).error_kind == "InvalidArguments"
     assert Draw.runs == ["x"]
 
 
