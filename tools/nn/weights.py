@@ -87,14 +87,14 @@ def _names(folder: Path) -> str:
 
 def _snapshot(repo: str, file: str | None, revision: str | None, local_files_only: bool) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     patterns = [file, "config.json"] if file else ["config.json", "*.safetensors", "*.index.json"]
     try:
         found = snapshot_download(
             repo, revision=revision, allow_patterns=patterns, local_files_only=local_files_only, token=None
         )
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
         get = f"hf download {repo}" + (f" {file}" if file else "") + (f" --revision {revision}" if revision else "")
         why = "are not on this machine" if local_files_only else "could not be fetched"
         raise CheckpointError(f"the weights of {repo} {why}; get them with: {get}") from error

@@ -191,3 +191,5 @@ def test_a_hub_id_that_is_not_here_says_how_to_get_it() -> None:
         locate("nobody/nothing", file="x.pt")
     with pytest.raises(CheckpointError, match="a file, a folder or a hub id"):
         locate("no such thing")
+    with pytest.raises(CheckpointError, match="not on this machine"):
+        locate("no--body/nothing")

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tests.tools.segmentation.models.upstream import difference, randomise
-from tools.nn.attention import AttentionCall
+from tools.nn.attention import Attend, AttentionCall
 from tools.nn.pretrained import Release
 from tools.nn.rope import RoPE, grid_coordinates
 from tools.segmentation.models.config import Config
@@ -117,6 +117,33 @@ def test_pooling_is_exact_where_keys_and_values_are_constant_in_each_square() ->
     call = AttentionCall(torch.randn(2, 1, AREA, TINY.dim, dtype=torch.float64), k, k.flip(-1))
     dense = F.scaled_dot_product_attention(call.q, call.k, call.v)
     assert difference(layer._pooled(call, 8), dense) < 1e-12
+
+
+class HidePointers:
+    """A processor: nobody looks at the last keys."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __call__(self, call: AttentionCall, attend: Attend) -> Tensor:
+        mask = torch.ones(call.k.shape[2], dtype=torch.bool)
+        mask[-self.count :] = False
+        return attend(replace(call, mask=mask[None, None, None]))
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+def test_a_processor_may_hide_memories_that_are_not_pooled(gradients: bool) -> None:
+    layer, x, memory = attention("none"), torch.randn(1, AREA, TINY.dim, dtype=torch.float64), recalled(2, 8)
+    without = Recalled(memory.tokens[:, :-8], memory.positions[:, :-8], 0)
+    with torch.set_grad_enabled(gradients):
+        expected = run(layer, x, without)
+        assert difference(run(layer, x, memory), expected) > 1e-3
+        layer.processor = HidePointers(8)
+        assert difference(run(layer, x, memory), expected) < 1e-7
+        pooled = attention("logit")
+        pooled.processor = HidePointers(8)
+        with pytest.raises(ValueError, match="take no mask"):
+            run(pooled, x, memory)
 
 
 def test_tokens_that_are_no_whole_frames_are_an_error() -> None:
