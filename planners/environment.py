@@ -60,11 +60,19 @@ class ToolEnvironment:
     def execute(self, call: ToolCall) -> Observation:
         """The result of a call, or the ToolError it ended in. RunErrors pass through.
 
-        Calls from several threads are executed one after the other: tools share models and database connections.
+        Calls from several threads are executed one after the other, since tools share networks and database
+        connections; only those that wait for a model that sees do so side by side.
         Raises ApprovalRequired for a call that nobody was asked about; one that was refused ends in Denied.
         """
-        with self._lock:
-            return self._execute(call)
+        self._context.check_cancelled()
+        try:
+            tool = self._registry.get(call.tool)
+            with self._lock:  # opens the memory
+                key = self._key(tool, call.arguments)
+        except ToolError as error:
+            return _failure(call, error)
+        with contextlib.nullcontext() if tool.needs_vision else self._lock:
+            return self._execute(tool, call, key)
 
     def restore(self, call: ToolCall, saved: Mapping[str, Any]) -> Observation:
         """The observation that a snapshot of a search saved; equal calls are answered with it from now on.
@@ -77,24 +85,17 @@ class ToolEnvironment:
             self._own.setdefault(key, replace(observation, cached=False))
         return observation
 
-    def _execute(self, call: ToolCall) -> Observation:
-        self._context.check_cancelled()
-        try:
-            tool = self._registry.get(call.tool)
-            key = self._key(tool, call.arguments)
-        except ToolError as error:
-            return _failure(call, error)
+    def _execute(self, tool: Tool, call: ToolCall, key: str) -> Observation:
         known = self._own.get(key) or self._cache.get(key)
         if known is not None:
             self._own[key] = known
             return replace(known, call=call, cached=True)
-        try:
-            self._check_consent(tool, call)
-        except Denied as error:
-            return _failure(call, error)
         context = replace(self._context, rng=random.Random(f"{self._seed}:{key}"))
         try:
+            self._check_consent(tool, call)
             observation = Observation(call, tool.call(call.arguments, context))
+        except Denied as error:
+            return _failure(call, error)  # not kept: the person may be asked again
         except ToolError as error:
             observation = _failure(call, error)
         self._own[key] = observation

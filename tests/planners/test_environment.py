@@ -2,6 +2,7 @@
 
 import json
 import random
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -273,3 +274,22 @@ def test_what_depends_on_more_than_the_call_is_kept_for_this_search_only(
         assert world.execute(ToolCall(tool.name)).cached
         assert len(Draw.runs) == runs
     assert not kept
+
+
+class Look(Draw):
+    """Waits for a model; the first call until the second is there."""
+
+    name = "watch"
+    needs_vision = True
+    there: ClassVar[threading.Barrier] = threading.Barrier(2)
+
+    def run(self, args: Draw.Args, context: ToolContext) -> Drawn:
+        self.there.wait(10)
+        return super().run(args, context)
+
+
+def test_calls_that_wait_for_a_model_do_so_side_by_side(library: FakeLibrary) -> None:
+    world = ToolEnvironment(Registry([Look]), ToolContext(library, ["v"], Path("unused")))  # type: ignore[arg-type]
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(world.execute, ToolCall("watch", {"start_s": number})) for number in range(2)]
+        assert all(one.result().ok for one in both)
