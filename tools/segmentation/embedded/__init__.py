@@ -1,0 +1,1 @@
+"""Following masks with nothing but the pictures themselves: no weights, no downloads."""
