@@ -151,9 +151,9 @@ def _selective_scan(normal: Callable[..., Tensor]) -> Case:
         decay = torch.exp(a[None, :, None] * delta[..., None])  # [B, D, L, N]
         added = delta[..., None] * b.mT[:, None] * u.float()[..., None]
         state, out = torch.zeros_like(added[:, :, 0]), []
-        for step in range(length):
-            state = decay[:, :, step] * state + added[:, :, step]
-            out.append((state @ c[:, :, step, None])[..., 0])
+        for keep, add, read in zip(decay.unbind(2), added.unbind(2), c.unbind(2), strict=True):
+            state = keep * state + add
+            out.append((state @ read[..., None])[..., 0])
         return torch.stack(out, -1).to(u.dtype)
 
     return Case(

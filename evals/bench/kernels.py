@@ -6,7 +6,6 @@ A result is compared with the reference in float64 before it is timed: no speed 
 from __future__ import annotations
 
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator
 
@@ -18,7 +17,7 @@ from evals.bench.result import BenchOptions, Result
 from kernels.dispatch import Backend, backend_for
 from tools.base import InvalidArguments, ToolFailed
 
-REPEATS = 9
+WARM_UP, REPEATS = 2, 7
 MATMUL_SIZE = {"cpu": 2048, "cuda": 8192}
 COPY_BYTES = {"cpu": 2**28, "cuda": 2**31}
 MAX_ERROR = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
@@ -98,16 +97,16 @@ def _call(function: Operator, case: Case, training: bool) -> Callable[[], object
 
 
 def seconds(call: Callable[[], object], device: torch.device) -> float:
-    """Median of REPEATS runs, after three that warm up."""
+    """Shortest of REPEATS runs, after WARM_UP: other processes only ever add to it."""
     taken = []
-    for turn in range(3 + REPEATS):
+    for turn in range(WARM_UP + REPEATS):
         _synchronise(device)
         began = time.perf_counter()
         call()
         _synchronise(device)
-        if turn >= 3:
+        if turn >= WARM_UP:
             taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+    return min(taken)
 
 
 def matmul_flops(device: torch.device, dtype: torch.dtype) -> float:

@@ -109,8 +109,8 @@ def test_nothing_in_nothing_out(runs: Runs, batch: int, num_q: int) -> None:
 
 
 def test_runs_repeat_bit_for_bit(runs: Runs) -> None:
-    bias = torch.randn(71, device=runs.device)
-    given = tensors(7, 71, 16, 16, runs.device)
+    bias = torch.randn(33, device=runs.device)
+    given = tensors(7, 33, 16, 16, runs.device)
     first, again = (
         value_and_gradients(lambda q, k, v: biased_attention(q, k, v, bias, backend=runs.backend), given, torch.float32)
         for _ in range(2)
