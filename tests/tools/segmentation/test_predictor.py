@@ -54,8 +54,11 @@ def model() -> Sam2:
 class Released:
     """The same session with the predictor of the package."""
 
-    def __init__(self, model: Sam2, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
-        self.predictor = reference(model.config, binarise=True)
+    def __init__(
+        self, model: Sam2, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch, *, polished: bool = True
+    ) -> None:
+        self.predictor = reference(model.config, binarise=polished)
+        self.predictor.sam_mask_decoder.dynamic_multimask_via_stability = polished
         self.predictor.add_all_frames_to_correct_as_cond = True
         self.predictor.load_state_dict(model.state_dict())
         images = torch.cat([to_model(p, model.config.image_size, torch.device("cpu")) for p in pictures])
@@ -122,6 +125,20 @@ def test_a_box_and_a_mask_of_two_objects_are_followed_as_by_the_released_predict
     mask = box_mask(50, 10, 90, 60)
     assert difference(ours.add_mask(2, 2, mask).logits()[0], theirs.mask(2, 2, mask)) < TOLERANCE
     assert same(ours.propagate(), theirs.propagate()) == FRAMES - 2
+
+
+def test_the_network_alone_is_followed_as_by_the_released_predictor_without_its_polish(
+    model: Sam2, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Options(stabilise=False, binarise=False, fill_holes_px=0)
+    theirs = Released(model, pictures[:6], monkeypatch, polished=False)
+    ours, polished = (VideoPredictor(model, Pictures(pictures[:6]), options=options) for options in (plain, PLAIN))
+    found = [p.add_points(1, 0, [(20.0, 30.0), (80.0, 10.0)], [1, 0]) for p in (ours, polished)]
+    expected = theirs.points(1, 0, [[20.0, 30.0], [80.0, 10.0]], [1, 0])
+    assert difference(found[0].logits()[0], expected) < TOLERANCE
+    masks, others = list(ours.propagate()), list(polished.propagate())
+    assert same(masks, theirs.propagate()) == 6
+    assert not torch.allclose(masks[5].small, others[5].small)
 
 
 def test_backward_is_followed_as_by_the_released_predictor(

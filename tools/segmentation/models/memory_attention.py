@@ -8,7 +8,6 @@ from itertools import product
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from kernels.memory_attention import Weighting, memory_attention
 from tools.nn.attention import Attention, AttentionCall, HookedAttention, attend
@@ -105,7 +104,7 @@ class MemoryAttentionLayer(nn.Module):
         y = self.norm1(x)
         x = x + self.dropout(self.self_attn(y, y, y, rotate_q=rotate_q, rotate_k=rotate_q))
         x = x + self.dropout(self.cross_attn_image(self.norm2(x), memory, rotate_q, rotate_k))
-        y = self.dropout(F.relu(self.linear1(self.norm3(x))))
+        y = self.dropout(self.linear1(self.norm3(x)).relu_())
         return x + self.dropout(self.linear2(y))
 
 
