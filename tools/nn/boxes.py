@@ -87,8 +87,8 @@ def anchor_grid(
 def roi_align(features: Tensor, boxes: Tensor, stride: int, size: int, *, samples: int = 2) -> Tensor:
     """Mean features of `size` x `size` cells of each box, [N, C, size, size] (Mask R-CNN; pixel-aligned).
 
-    features: [1, C, H, W] of a picture, at `stride`. Each cell takes the mean of `samples` x `samples` points, bilinear;
-    points more than a pixel outside the map count as 0, the others outside as its border. Differentiable in features.
+    features: [1, C, H, W] of a picture, at `stride`. A cell takes the mean of `samples` x `samples` bilinear points;
+    those more than a pixel outside the map count as 0, others outside as its border. Differentiable in features.
     """
     height, width = features.shape[-2:]
     if not len(boxes):

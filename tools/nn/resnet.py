@@ -100,6 +100,9 @@ class ResNet(nn.Module):
             self.stages.append(f"layer{index + 1}")
             self.add_module(self.stages[-1], nn.Sequential(*blocks))
             inside = outside
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         frozen = [self.conv1, self.bn1] if config.frozen_stages >= 0 else []
         for part in (*frozen, *(getattr(self, name) for name in self.stages[: max(0, config.frozen_stages)])):
             part.requires_grad_(False)
