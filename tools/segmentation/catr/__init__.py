@@ -1,0 +1,1 @@
+"""CATR: which pixels make the sound (audio-queried segmentation)."""
