@@ -10,7 +10,7 @@ import torch
 
 from tools.base import InvalidArguments
 from tools.detection.mamba.config import TINY, MambaConfig
-from tools.detection.mamba.detector import Detection, MambaDetector, prepare, spread
+from tools.detection.mamba.detector import Labelled, MambaDetector, prepare, spread
 from tools.detection.mamba.network import Mamba
 from tools.detection.mamba.pixels import pixels_of_boxes
 from tools.media.frame import Picture
@@ -32,12 +32,12 @@ def model(config: MambaConfig = TINY) -> Mamba:
     return net
 
 
-def run(detector: MambaDetector, video: list[Picture]) -> list[list[Detection]]:
+def run(detector: MambaDetector, video: list[Picture]) -> list[list[Labelled]]:
     return [found for _, found in detector.detect_all(video.__getitem__, len(video))]
 
 
-def scores(found: list[Detection]) -> list[float]:
-    return [detection.score for detection in found]
+def scores(found: list[Labelled]) -> list[float]:
+    return [one.score for one in found]
 
 
 @pytest.mark.parametrize("config", [TINY, PAPER])
@@ -142,10 +142,10 @@ def test_pictures_are_fitted_normalised_and_padded() -> None:
 def test_boxes_are_in_pixels_of_any_source(size: tuple[int, int]) -> None:
     detector = MambaDetector(model())
     for found in run(detector, pictures(2, 12, size)):
-        for detection in found:
-            assert 0 <= detection.box.x1 <= detection.box.x2 <= size[1] + 1e-3
-            assert 0 <= detection.box.y1 <= detection.box.y2 <= size[0] + 1e-3
-            assert detection.label in TINY.classes
+        for one in found:
+            assert 0 <= one.box.x1 <= one.box.x2 <= size[1] + 1e-3
+            assert 0 <= one.box.y1 <= one.box.y2 <= size[0] + 1e-3
+            assert one.label in TINY.classes
         assert scores(found) == sorted(scores(found), reverse=True)
         assert len(found) <= TINY.most
 

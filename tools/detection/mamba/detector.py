@@ -29,7 +29,7 @@ evaluation: it needs the whole video. `causal`: banks begin with the first frame
 
 
 @dataclass(frozen=True)
-class Detection:
+class Labelled:
     """A thing of a known class in one frame."""
 
     box: Box
@@ -83,7 +83,7 @@ class MambaDetector:
         return cls(Mamba.from_pretrained(source), device=device, seed=seed)
 
     @torch.no_grad()
-    def start(self, first: Picture, references: Sequence[Picture] = ()) -> list[Detection]:
+    def start(self, first: Picture, references: Sequence[Picture] = ()) -> list[Labelled]:
         """Begin a video: forget the last one, remember `references` and `first`; gives what is in `first`.
 
         All known references are looked at here; from the next frame on, the key set is. Pictures are uint8 RGB
@@ -113,7 +113,7 @@ class MambaDetector:
         return self._named(self.model.detections(read, proposals.boxes, prepared.size), prepared)
 
     @torch.no_grad()
-    def detect(self, picture: Picture) -> list[Detection]:
+    def detect(self, picture: Picture) -> list[Labelled]:
         """What is in the next frame, uint8 RGB [H, W, 3], best first; the frame is remembered.
 
         Raises InvalidArguments before `start`.
@@ -137,7 +137,7 @@ class MambaDetector:
 
     def detect_all(
         self, picture: Callable[[int], Picture], num_frames: int, *, mode: Mode = "causal"
-    ) -> Iterator[tuple[int, list[Detection]]]:
+    ) -> Iterator[tuple[int, list[Labelled]]]:
         """(frame index, detections) of all frames of a video, in the order in which `mode` looks at them.
 
         `picture(i)` gives frame i; none is kept. Nothing comes of an empty video.
@@ -165,10 +165,10 @@ class MambaDetector:
         logits, offsets = self.model.rpn(features)
         return self.model.propose(logits[0], offsets[0], self.model.anchors(features), size, self.config.proposals)
 
-    def _named(self, found: Found, prepared: Prepared) -> list[Detection]:
+    def _named(self, found: Found, prepared: Prepared) -> list[Labelled]:
         boxes = (found.boxes / found.boxes.new_tensor(prepared.scale * 2)).tolist()
         named = zip(boxes, found.labels.tolist(), found.scores.tolist(), strict=True)
-        return [Detection(Box(*box), self.config.classes[label], score) for box, label, score in named]
+        return [Labelled(Box(*box), self.config.classes[label], score) for box, label, score in named]
 
 
 def spread(num_frames: int, count: int) -> list[int]:

@@ -1,0 +1,85 @@
+"""MUSTAN over a video: every frame once, three behind, seven kept; any size; and its training from made video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tools.foreground import train as training
+from tools.foreground.made import triples, videos
+from tools.foreground.mustan import OFFSET, TINY, Mustan
+from tools.foreground.mustan_segmenter import MustanSegmenter, find_weights
+from tools.media.frame import Frame
+
+
+def frames(num: int, size: tuple[int, int] = (20, 30)) -> list[Frame]:
+    chance = np.random.default_rng(0)
+    return [Frame.from_rgb(i, i / 25, chance.integers(0, 255, (*size, 3), dtype=np.uint8)) for i in range(num)]
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> MustanSegmenter:
+    torch.manual_seed(0)
+    return MustanSegmenter(Mustan(replace(TINY["mustan2"], widths=(8, 16))))
+
+
+@pytest.mark.parametrize("num", [0, 1, 2, 3, 4, 7, 12])
+def test_every_frame_has_its_mask_of_the_right_three(segmenter: MustanSegmenter, num: int) -> None:
+    video = frames(num)
+    found = list(segmenter.stream(video))
+    assert [frame.index for frame, _ in found] == list(range(num))
+    for frame, mask in found:
+        places = [min(max(frame.index + step, 0), num - 1) for step in (-OFFSET, 0, OFFSET)]
+        expected = segmenter.probability([video[place].small for place in places])
+        np.testing.assert_allclose(mask, expected, atol=1e-6)
+
+
+def test_it_is_three_frames_behind_and_asks_for_no_more(segmenter: MustanSegmenter) -> None:
+    taken = 0
+
+    def source() -> Iterator[Frame]:
+        nonlocal taken
+        for frame in frames(20):
+            taken += 1
+            yield frame
+
+    for frame, _ in segmenter.stream(source()):
+        assert taken == min(20, frame.index + OFFSET + 1)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 57), (40, 700)])
+def test_masks_have_the_size_of_the_small_picture(segmenter: MustanSegmenter, size: tuple[int, int]) -> None:
+    for frame, mask in segmenter.stream(frames(4, size)):
+        assert mask.shape == frame.small.shape[:2]
+        assert mask.dtype == np.float32
+        assert 0 <= mask.min() <= mask.max() <= 1
+
+
+def test_made_triples_show_what_moves_beside_what_only_looks_like_it() -> None:
+    batch = triples(videos(64), 6, 0)
+    assert batch.frames.shape == (6, 3, 3, 64, 64)
+    assert batch.moving.shape == (6, 64, 64)
+    assert 0.01 < batch.moving.float().mean() < 0.5
+    again, later = triples(videos(64), 6, 0), triples(videos(64), 6, 1)
+    assert torch.equal(batch.frames, again.frames)
+    assert not torch.equal(batch.frames, later.frames)
+    change = (batch.frames[:, 0] - batch.frames[:, 2]).abs().mean(1)
+    assert change[batch.moving].mean() > 1.5 * change[~batch.moving].mean()
+
+
+def test_training_writes_a_model_that_segments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--model", "mustan", "--steps", "2", "--batch-size", "2", "--side-px", "32", "--device", "cpu"]
+    training.main([*arguments, "--out", str(tmp_path)])
+    assert "16 unseen made clips" in capsys.readouterr().out
+    (tmp_path / "model").rename(tmp_path / "mustan")
+    folder = find_weights(tmp_path)
+    assert folder is not None
+    loaded = MustanSegmenter.from_pretrained(folder)
+    assert loaded.network.config == TINY["mustan2"]
+    assert find_weights(None) is find_weights(tmp_path / "mustan") is None
+    assert len(list(loaded.stream(frames(2)))) == 2
