@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Protocol
 
+from tools.base import InvalidArguments
 from tools.media.frame import Frame, Picture
 from tools.media.reader import VideoReader
 
@@ -13,8 +15,43 @@ KEPT = 16
 """Frames that are kept, which is also the step in which decoding goes backward."""
 
 
+class Frames(Protocol):
+    """Frames by index in presentation order; serves as `tools.segmentation.frames.FrameSource`, too."""
+
+    size: tuple[int, int]
+    """Height and width, pixels."""
+    num_frames: int | None
+
+    def picture(self, index: int) -> Picture | None:
+        """uint8 RGB [H, W, 3] at source size; None before the first and after the last frame."""
+        ...
+
+    def frame(self, index: int) -> Frame | None:
+        """None before the first and after the last frame."""
+        ...
+
+
+class Stills:
+    """Pictures of one size that are in memory, as if they came at a steady rate."""
+
+    def __init__(self, pictures: Sequence[Picture], fps: float = 25.0) -> None:
+        """Raises InvalidArguments without pictures."""
+        if not len(pictures):
+            raise InvalidArguments("no pictures: give at least one")
+        self._pictures, self._fps = pictures, fps
+        self.size = pictures[0].shape[0], pictures[0].shape[1]
+        self.num_frames: int | None = len(pictures)
+
+    def picture(self, index: int) -> Picture | None:
+        return self._pictures[index] if 0 <= index < len(self._pictures) else None
+
+    def frame(self, index: int) -> Frame | None:
+        rgb = self.picture(index)
+        return None if rgb is None else Frame.from_rgb(index, index / self._fps, rgb)
+
+
 class Film:
-    """Serves as `tools.segmentation.frames.FrameSource`, too."""
+    """A video file."""
 
     def __init__(self, reader: VideoReader) -> None:
         info = reader.info
@@ -28,12 +65,10 @@ class Film:
         """Index of the frame that `_coming` gives next; -1 = it gives none."""
 
     def picture(self, index: int) -> Picture | None:
-        """uint8 RGB [H, W, 3] at source size; None after the end."""
         frame = self.frame(index)
         return None if frame is None else frame.rgb
 
     def frame(self, index: int) -> Frame | None:
-        """None before the first and after the last frame."""
         if index < 0:
             return None
         if index in self._kept:

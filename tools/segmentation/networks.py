@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tools.base import InvalidArguments, MissingModel
 from tools.media.frame import Frame
-from tools.segmentation.film import Film
+from tools.segmentation.film import Frames
 from tools.segmentation.prompts import Direction, Prompt, Seen, Span, starts
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class NetworkBackend:
         return self._network
 
     def follow(
-        self, film: Film, prompts: Sequence[Prompt], span: Span, direction: Direction
+        self, film: Frames, prompts: Sequence[Prompt], span: Span, direction: Direction
     ) -> Iterator[tuple[Frame, list[Seen]]]:
         """As `Backend.follow`. All prompts are known from the start, so later ones speak for earlier frames, too."""
         from tools.segmentation.predictor import VideoPredictor

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.media.frame import Frame
-from tools.segmentation.film import Film
+from tools.segmentation.film import Frames
 from tools.types import Box
 
 Mask = npt.NDArray[np.bool_]
@@ -59,7 +59,7 @@ class Backend(Protocol):
     model: str
 
     def follow(
-        self, film: Film, prompts: Sequence[Prompt], span: Span, direction: Direction
+        self, film: Frames, prompts: Sequence[Prompt], span: Span, direction: Direction
     ) -> Iterator[tuple[Frame, list[Seen]]]:
         """The frames in the direction, from the first prompted one on, with the objects that take part.
 

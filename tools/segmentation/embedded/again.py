@@ -15,7 +15,7 @@ from tools.segmentation.embedded.motion import Floats, View
 CANDIDATES = 4
 LEAST_AREA, MOST_AREA = 0.25, 3.0
 """Of a candidate, as shares of the area that the object had."""
-ACCEPTED, ACCEPTED_FAR = 0.55, 0.65
+ACCEPTED, ACCEPTED_FAR = 0.62, 0.75
 """Scores from which on a candidate is taken for the object: near the place where it was lost, and elsewhere."""
 NEAR = 2.5
 """Sizes of the object that still count as near."""

@@ -12,14 +12,12 @@ from tools.media.frame import Frame
 from tools.segmentation.embedded.first_mask import corrected, mask_from_box, mask_from_points
 from tools.segmentation.embedded.motion import View
 from tools.segmentation.embedded.tracker import MaskTracker
-from tools.segmentation.film import Film
+from tools.segmentation.film import Frames
 from tools.segmentation.prompts import Direction, Mask, Prompt, Seen, Span, starts
 from tools.types import Box
 
 WORKING_SIDE_PX = 480
 """Longest side of the pictures that are worked on."""
-LEAST_SIDE_PX = 16
-"""Shortest side that the flow can be computed on; narrower pictures are worked on larger than they are."""
 VERSION = "embedded-1"
 """Part of what a result is known by; another one when masks change."""
 
@@ -30,7 +28,7 @@ class EmbeddedBackend:
     model = "flow, appearance and background model (embedded)"
 
     def follow(
-        self, film: Film, prompts: Sequence[Prompt], span: Span, direction: Direction
+        self, film: Frames, prompts: Sequence[Prompt], span: Span, direction: Direction
     ) -> Iterator[tuple[Frame, list[Seen]]]:
         """As `Backend.follow`. Backward, only an object's earliest prompts count: later ones correct what follows."""
         first = starts(prompts)
@@ -59,7 +57,7 @@ class EmbeddedBackend:
 def _working(frame: Frame) -> View:
     height, width = frame.height, frame.width
     scale = min(1.0, WORKING_SIDE_PX / max(height, width))
-    size = max(LEAST_SIDE_PX, round(width * scale)), max(LEAST_SIDE_PX, round(height * scale))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
     if size == (width, height):
         return View(frame.rgb)
     return View(np.asarray(cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA), np.uint8))

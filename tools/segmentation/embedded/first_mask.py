@@ -65,9 +65,11 @@ def mask_from_points(view: View, points: Points, not_points: Points = ()) -> Boo
     guess = np.where(wide, np.where(region, cv2.GC_PR_FGD, cv2.GC_PR_BGD), cv2.GC_BGD).astype(np.uint8)
     guess[core & (cost <= LEVELS[0])] = cv2.GC_FGD
     mask = _touching(_cut(view, _with_seeds(guess, points, not_points)), points)
-    # A cut that gives up most of the region, or all around it, has not found the edge of anything.
+    region = _touching(region, points)
+    # A cut that gives up most of the region, or all around it, or blurs its outline has not found the edge of anything.
     fits = 0.5 * region.sum() <= mask.sum() <= 1.8 * region.sum()
-    return mask if fits else _touching(region, points)
+    gradient = _gradient(view)
+    return mask if fits and _sharpness(gradient, mask) >= _sharpness(gradient, region) else region
 
 
 def corrected(view: View, known: Bools, points: Points, not_points: Points) -> Bools:
@@ -78,18 +80,22 @@ def corrected(view: View, known: Bools, points: Points, not_points: Points) -> B
         mask |= mask_from_points(view, outside, not_points)
     inside = [(x, y) for x, y in not_points if mask[_pixel(mask, x, y)]]
     if inside:
-        # What stays: the points on the object, and what lies deep in it, far from the clicks.
+        # What stays: the points on the object, and what lies deep in it, far from the clicks. A click in the middle of
+        # a compact mask leaves nothing: it says that all of it is wrong.
         depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)
         rows, columns = np.nonzero(depth >= 0.5 * depth.max())
         size = float(mask.sum()) ** 0.5
         away = [
             (float(x), float(y))
             for y, x in zip(rows, columns, strict=True)
-            if min(np.hypot(x - a, y - b) for a, b in inside) > 0.25 * size
+            if min(np.hypot(x - a, y - b) for a, b in inside) > 0.5 * size
         ]
         kept = [*points, *away[:: max(1, len(away) // 50)]]
         wrong = _costs(view, inside)
-        mask &= (_costs(view, kept) <= wrong) if kept else (wrong > LEVELS[2])
+        mask &= (_costs(view, kept) <= wrong) if kept else (wrong > LEVELS[-1])
+        if mask.any():
+            guess = np.where(mask, cv2.GC_PR_FGD, np.where(known, cv2.GC_PR_BGD, cv2.GC_BGD)).astype(np.uint8)
+            mask = _cut(view, _with_seeds(guess, points, not_points))
     return mask
 
 
@@ -125,23 +131,33 @@ def _costs(view: View, points: Points) -> Floats:
 
 def _best_region(view: View, cost: Floats) -> Bools | None:
     """Of the regions within each level, the one with the sharpest outline that grows least with the level."""
-    gradient = np.zeros(view.shape, np.float32)
-    for channel in cv2.split(cv2.GaussianBlur(view.lab, (0, 0), 1.0)):
-        gradient = np.maximum(
-            gradient, np.hypot(cv2.Sobel(channel, cv2.CV_32F, 1, 0), cv2.Sobel(channel, cv2.CV_32F, 0, 1))
-        )
+    gradient = _gradient(view)
     regions = [_filled(cost <= level) for level in LEVELS]
     best, best_score = None, 0.0
     for region, wider in zip(regions, [*regions[1:], regions[-1]], strict=True):
         if not LEAST_SHARE <= region.mean() <= MOST_SHARE:
             continue
-        outline = cv2.morphologyEx(region.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).astype(bool)
         border = np.concatenate([region[0], region[-1], region[:, 0], region[:, -1]])
-        sharp = float(gradient[outline].mean())
-        score = sharp * float(region.sum() / max(1, wider.sum())) ** 0.5 * (1 - float(border.mean()))
+        score = (
+            _sharpness(gradient, region) * float(region.sum() / max(1, wider.sum())) ** 0.5 * (1 - float(border.mean()))
+        )
         if score > best_score:
             best, best_score = region, score
     return best
+
+
+def _gradient(view: View) -> Floats:
+    """Of the channel that changes most, float32 [h, w]."""
+    found = np.zeros(view.shape, np.float32)
+    for channel in cv2.split(cv2.GaussianBlur(view.lab, (0, 0), 1.0)):
+        found = np.maximum(found, np.hypot(cv2.Sobel(channel, cv2.CV_32F, 1, 0), cv2.Sobel(channel, cv2.CV_32F, 0, 1)))
+    return found
+
+
+def _sharpness(gradient: Floats, region: Bools) -> float:
+    """Mean gradient on the outline; 0 where there is none."""
+    outline = cv2.morphologyEx(region.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).astype(bool)
+    return float(gradient[outline].mean()) if outline.any() else 0.0
 
 
 def _filled(region: Bools) -> Bools:

@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float32]
 
 SLACK_PX, SLACK_SHARE = 1.0, 0.02
 """How far a round trip may end from its start: a constant and a share of the squared motion."""
+LEAST_SIDE_PX = 64
+"""Smaller pictures are padded: OpenCV 4.14's solver reads beyond long narrow ones (seen at 23x480)."""
 COLOUR_STEP = 20.0
 """Difference in 8-bit Lab at which the colours at both ends of a motion are told apart."""
 
@@ -71,10 +73,11 @@ class MotionEstimator:
         self._solver = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # type: ignore[attr-defined]
 
     def between(self, before: View, after: View) -> Motion:
-        """Both views have one shape, at least 16 pixels a side."""
-        backward = self._solver.calc(after.gray, before.gray, None)
-        forward = self._solver.calc(before.gray, after.gray, None)
+        """Both views have one shape."""
+        old, new = _padded(before.gray), _padded(after.gray)
         height, width = after.shape
+        backward = self._solver.calc(new, old, None)[:height, :width]
+        forward = np.ascontiguousarray(self._solver.calc(old, new, None)[:height, :width])
         rows, columns = np.indices(after.shape, dtype=np.float32)
         back_x, back_y = columns + backward[..., 0], rows + backward[..., 1]
         there = cv2.remap(forward, back_x, back_y, cv2.INTER_LINEAR)
@@ -85,3 +88,10 @@ class MotionEstimator:
         inside = (back_x >= 0) & (back_x <= width - 1) & (back_y >= 0) & (back_y <= height - 1)
         trust = np.exp(-gap / (2 * (SLACK_PX**2 + SLACK_SHARE * length)) - change / (2 * COLOUR_STEP**2)) * inside
         return Motion(np.asarray(forward, np.float32), back_x, back_y, trust.astype(np.float32))
+
+
+def _padded(gray: Picture) -> Picture:
+    below, right = (max(0, LEAST_SIDE_PX - side) for side in gray.shape)
+    if not below and not right:
+        return gray
+    return np.asarray(cv2.copyMakeBorder(gray, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
