@@ -19,6 +19,7 @@ from tools.retrieval.embed_facts import FactEmbedder
 from tools.retrieval.search_library import SearchLibrary
 from tools.retrieval.search_memory import SearchMemory
 from tools.retrieval.sql import Sql
+from tools.segmentation.tool import Segment
 from tools.shots.detector import ShotExtractor
 from tools.shots.tool import ListShots
 from tools.sound.extractor import SoundExtractor
@@ -48,6 +49,7 @@ TOOLS: tuple[type[Tool], ...] = (
     CameraMotion,
     ListObjects,
     TrackMotion,
+    Segment,
     FindText,
     FindSpeech,
     DescribeSound,

@@ -22,6 +22,7 @@ BENCHES = {
     "ingest": "evals.bench.ingest",
     "kernels": "evals.bench.kernels",
     "memory": "evals.bench.memory",
+    "perception": "evals.bench.perception",
     "planning": "evals.bench.planning",
     "safety": "evals.bench.safety",
 }
@@ -33,7 +34,11 @@ def bench(
     json_file: Annotated[Path | None, typer.Option("--json", help="File to write the figures to.")] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of clips. Default: ../shared/clips beside the repository, else a rendered sample."),
+        typer.Option(
+            "--data",
+            "--clips",
+            help="Folder of clips. Default: ../shared/clips beside the repository, else a rendered sample.",
+        ),
     ] = None,
     long_minutes: Annotated[float, typer.Option(min=0, help="Length of the long clip; 0 leaves it out.")] = 20.0,
     device: Annotated[str, typer.Option(help="Where the benchmark 'kernels' runs: cpu or cuda.")] = "cpu",
