@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -169,3 +171,14 @@ def test_the_guided_filter_is_linear_and_keeps_what_is_constant(a: float, b: flo
     mixed = smooth((a * x + b * y).astype(np.float32))
     assert np.allclose(mixed, a * smooth(x) + b * smooth(y), atol=1e-3)
     assert np.allclose(smooth(np.full((12, 15), a, np.float32)), a, atol=1e-4)
+
+
+def test_what_is_kept_does_not_grow_with_the_pictures() -> None:
+    pictures, masks = moving([(40 + 20 * np.sin(t / 5), 48) for t in range(60)])
+    tracker = MaskTracker(View(pictures[0]))
+    tracker.put(1, masks[0])
+    sizes = []
+    for picture in pictures[1:]:
+        tracker.advance(View(picture))
+        sizes.append(len(pickle.dumps([vars(known) for known in tracker._objects.values()])))
+    assert max(sizes[30:]) < 1.3 * max(sizes[20:30])

@@ -222,3 +222,42 @@ def test_text_that_is_no_code_is_refused(counts: str) -> None:
     except InvalidArguments:
         return
     assert mask.shape == (7, 9)
+
+
+@pytest.fixture
+def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of models with a file where weights are expected; what is loaded of it is a tiny untrained network."""
+    import torch
+
+    from tools.segmentation.models.efficienttam import TINY, EfficientTAM
+
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "efficienttam_ti_512x512.pt").touch()
+    torch.manual_seed(0)
+    model = EfficientTAM(TINY).eval()
+    monkeypatch.setattr(EfficientTAM, "from_pretrained", classmethod(lambda cls, path: model))
+    return tmp_path / "models"
+
+
+def test_a_network_is_used_when_its_weights_are_here(network: Path, tmp_path: Path) -> None:
+    pictures, masks = moving([(40, 40)] * 4)
+    context = watched(tmp_path, pictures)
+    context.models = network
+    prompt = {"t_s": 0.2, "mask": {"size": list(SHAPE), "counts": encode(masks[0])}}
+    result = call(context, prompts=[prompt])
+    assert result.model == "efficienttam-ti"
+    assert overlap(stored_masks(context, result.objects[0].entity_id)[0.2], masks[0]) > 0.9
+    entity = context.memory().rows("entity", "entity_id = ?", [result.objects[0].entity_id])[0]
+    assert entity["attributes"]["looked_at"] == [0.0, pytest.approx(0.3)]  # backward, too
+    assert call(context, prompts=[prompt], model="embedded").model != result.model
+
+
+def test_a_network_gets_points_boxes_and_corrections(network: Path, tmp_path: Path) -> None:
+    pictures, _ = moving([(40, 40)] * 3)
+    context = watched(tmp_path, pictures)
+    context.models = network
+    result = call(
+        context, points=[[40, 40, 0.0], [45, 40, 0.0]], not_points=[[100, 80, 0.1]], boxes=[[20, 20, 60, 60, 0.1]]
+    )
+    assert [one.object for one in result.objects] == [1, 2]
+    assert result.model == "efficienttam-ti"
