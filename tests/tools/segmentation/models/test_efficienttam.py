@@ -19,7 +19,7 @@ from tools.nn.rope import RoPE, grid_coordinates
 from tools.segmentation.models.config import Config
 from tools.segmentation.models.efficienttam import SIZES, TINY, EfficientTAM
 from tools.segmentation.models.memory_attention import MemoryCrossAttention, Recalled
-from tools.segmentation.models.network import Prompts
+from tools.segmentation.models.network import Prompts, Slots
 
 GRID = TINY.grid
 AREA = GRID * GRID
@@ -177,3 +177,59 @@ def test_its_own_folder_comes_back_with_its_size(tmp_path: Path) -> None:
     assert back.config == TINY
     assert isinstance(back.config, Config)
     assert torch.equal(back.maskmem_tpos_enc, model.maskmem_tpos_enc)
+
+
+@pytest.mark.slow
+def test_it_learns_to_follow_a_disc_beside_its_twin_by_its_memory() -> None:
+    # Two equal discs, one moves: only the memory tells which one was meant.
+    model = EfficientTAM(replace(TINY, pooling="none")).train()
+    head = model.sam_mask_decoder.pred_obj_score_head.layers[-1].requires_grad_(False)
+    head.weight.zero_()
+    head.bias.fill_(5.0)  # the object is always there
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-3)
+    generator = torch.Generator().manual_seed(0)
+
+    def clip() -> tuple[Tensor, Tensor]:
+        yx = torch.stack(torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="ij"))
+        twin, start, step = (torch.rand(2, generator=generator) for _ in range(3))
+        centres = [(30 + 68 * start) + (t * 12) * (step - 0.5) for t in range(3)]
+        masks = torch.stack([((yx - c[:, None, None]).norm(dim=0) < 14).float() for c in centres])
+        still = ((yx - (20 + 88 * twin)[:, None, None]).norm(dim=0) < 14).float()
+        return torch.stack([torch.maximum(m, still).expand(3, -1, -1) * 2 - 1 for m in masks]), masks[:, None]
+
+    def follow(pictures: Tensor, masks: Tensor, *, remembers: bool = True) -> Tensor:
+        first = model.encode(pictures[:1])
+        known = model.adopt(first, masks[:1])
+        memory = model.remember(first, masks[:1] * 20 - 10, known.score)
+        logits = []
+        for t in (1, 2):
+            seen = model.encode(pictures[t : t + 1])
+            slots = Slots([memory], [0], [known.pointer], [t], 15)
+            pixels = model.recall(seen, slots) if remembers else model.fresh(seen)
+            prompts = Prompts.none(1, device=pictures.device)
+            logits.append(model.decode(pixels, seen, prompts, ambiguous=False, stabilise=False).candidates)
+        return torch.cat(logits)
+
+    def overlap(*, remembers: bool) -> float:
+        model.eval()
+        scores = []
+        with torch.no_grad():
+            for _ in range(12):
+                pictures, masks = clip()
+                found = follow(pictures, masks, remembers=remembers) > 0
+                wanted = F.max_pool2d(masks[1:], 4) > 0
+                scores.append(float((found & wanted).sum() / (found | wanted).sum().clamp(min=1)))
+        return sum(scores) / len(scores)
+
+    for _ in range(500):
+        pictures, masks = clip()
+        logits, wanted = follow(pictures, masks), F.max_pool2d(masks[1:], 4)
+        share = logits.sigmoid()
+        dice = 1 - (2 * (share * wanted).sum() + 1) / (share.sum() + wanted.sum() + 1)
+        optimiser.zero_grad()
+        (F.binary_cross_entropy_with_logits(logits.clamp(-30, 30), wanted) + dice).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+    learnt = overlap(remembers=True)
+    assert learnt > 0.6
+    assert learnt > overlap(remembers=False) + 0.2
