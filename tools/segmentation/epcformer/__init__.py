@@ -1,0 +1,1 @@
+"""EPCFormer: segment through a clip what words, sound or both refer to."""
