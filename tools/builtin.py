@@ -10,7 +10,10 @@ from tools.base import Tool
 from tools.colours.extractor import ColourExtractor
 from tools.colours.tool import FindColourRegions
 from tools.counting.tool import Count
+from tools.detection.tool import Detect
 from tools.extractor import DerivedExtractor, Extractor
+from tools.foreground.tool import SegmentForeground
+from tools.matching.tool import Match
 from tools.people.extractor import PeopleExtractor
 from tools.people.tool import FindPeople
 from tools.reidentification.extractor import AppearanceExtractor
@@ -30,9 +33,11 @@ from tools.text.extractor import TextExtractor
 from tools.text.tool import FindText
 from tools.tracking.camera import CameraExtractor
 from tools.tracking.camera_tool import CameraMotion
+from tools.tracking.follow_tool import TrackObjects
 from tools.tracking.motion_tool import TrackMotion
 from tools.tracking.objects import ObjectExtractor
 from tools.tracking.objects_tool import ListObjects
+from tools.tracking.points_tool import TrackPoints
 from tools.understanding.compare import CompareFrames
 from tools.understanding.frames import LookAtFrames
 from tools.understanding.graph_tool import SceneGraph
@@ -49,12 +54,16 @@ TOOLS: tuple[type[Tool], ...] = (
     CameraMotion,
     ListObjects,
     TrackMotion,
+    TrackPoints,
     Segment,
     FindText,
     FindSpeech,
     DescribeSound,
     FindColourRegions,
     FindPeople,
+    Detect,
+    TrackObjects,
+    SegmentForeground,
     Count,
     FindSame,
     SearchMemory,
@@ -65,6 +74,7 @@ TOOLS: tuple[type[Tool], ...] = (
     SceneGraph,
     LookAtFrames,
     CompareFrames,
+    Match,
     Summarise,
     Look,
     Overview,

@@ -21,9 +21,11 @@ BENCHES = {
     "agent": "evals.bench.agent",
     "ingest": "evals.bench.ingest",
     "kernels": "evals.bench.kernels",
+    "matching": "evals.bench.matching",
     "memory": "evals.bench.memory",
     "perception": "evals.bench.perception",
     "planning": "evals.bench.planning",
+    "points": "evals.bench.points",
     "safety": "evals.bench.safety",
 }
 """Modules with a function `run(BenchOptions) -> Iterator[Result]`."""

@@ -20,9 +20,9 @@ Float32s = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
 WINDOW, LEVELS = (21, 21), 3
-ROUND_TRIP_PX = 1.0
+ROUND_TRIP_PX = 1.5
 PATCH_PX = 15
-LIKE, UNLIKE = 0.5, 0.3
+LIKE, UNLIKE = 0.4, 0.3
 """Correlation with the anchor above which the place is corrected by it, and below which the point is hidden."""
 CORRECTION_PX = 2.5
 """The anchor may move a point by at most so much in a frame; more is a mistake."""
@@ -36,9 +36,9 @@ SEARCH_EVERY = 2
 """A hidden point is searched for in every so manieth frame."""
 SEARCH_PX, SEARCH_GROWTH_PX, MAX_SEARCH_PX = 6.0, 1.0, 24.0
 """Reach of the search around the expected place: at first, growth a frame, most."""
-FOUND_LIKE = 0.85
+FOUND_LIKE = 0.75
 """Correlation at which a hidden point has been found again."""
-CONTEXT_STEP, CONTEXT_LIKE = 2.5, 0.6
+CONTEXT_STEP, CONTEXT_LIKE = 2.5, 0.4
 """What is found must also be like the anchor over a patch so many times as large: small patches have many twins."""
 MAX_MISSING = 150
 """Frames after which a hidden point is no longer searched for."""

@@ -1,0 +1,1 @@
+"""Correspondences between two pictures, and the geometry that relates them."""
