@@ -6,8 +6,10 @@ tensor, which `unpack` takes apart.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -31,6 +33,19 @@ def xavier(module: nn.Module) -> None:
 def placed(x: Tensor, positions: Tensor | None) -> Tensor:
     """Tokens with their positions."""
     return x if positions is None else x + positions
+
+
+def sine_centres(height: int, width: int, dim: int, *, device: torch.device | str | None = None) -> Tensor:
+    """Deformable DETR's sine map, [dim, height, width]: as DETR's (`sine_2d`), but of the pixels' centres."""
+
+    def encode(size: int) -> Tensor:
+        places = (torch.arange(size, dtype=torch.float32, device=device) + 0.5) / (size + 1e-6) * 2 * math.pi
+        j = torch.arange(dim // 2, dtype=torch.float32, device=device)
+        angles = places[:, None] / 10_000.0 ** (2 * (j // 2) / (dim // 2))
+        return torch.where(j % 2 == 0, angles.sin(), angles.cos()).T
+
+    y, x = encode(height), encode(width)
+    return torch.cat([y[:, :, None].expand(-1, -1, width), x[:, None, :].expand(-1, height, -1)])
 
 
 class FeedForward(nn.Module):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from transformers.models.deformable_detr.modeling_deformable_detr import DeformableDetrSinePositionEmbedding
 
 from tools.nn.checkpoint import CheckpointMap
-from tools.nn.detr import DecoderLayer, EncoderLayer, GatedCrossModal, unpack
+from tools.nn.detr import DecoderLayer, EncoderLayer, GatedCrossModal, sine_centres, unpack
 
 
 def _packed(layer: nn.Module) -> dict[str, Tensor]:
@@ -55,3 +56,9 @@ def test_packing_is_undone_by_name() -> None:
     layer = EncoderLayer(8, 2, 16)
     back = CheckpointMap((unpack(2),)).apply(_packed(layer))
     assert {n: t.tolist() for n, t in back.items()} == {n: t.tolist() for n, t in layer.state_dict().items()}
+
+
+def test_positions_are_those_of_deformable_detr() -> None:
+    theirs = DeformableDetrSinePositionEmbedding(8, normalize=True)
+    tokens = theirs(shape=torch.Size((1, 16, 3, 5)), device=torch.device("cpu"), dtype=torch.float32)
+    assert torch.allclose(sine_centres(3, 5, 16).flatten(1).T, tokens[0], atol=1e-5)

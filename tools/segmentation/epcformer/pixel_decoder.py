@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tools.nn.attention import Attention
-from tools.nn.detr import FeedForward
-from tools.nn.positions import sine_2d
+from tools.nn.detr import FeedForward, sine_centres
 from tools.segmentation.epcformer.config import EpcConfig
 from tools.segmentation.epcformer.expression import Tokens
 
@@ -48,7 +47,7 @@ class VisionLanguageBlock(FeedForward):
     def forward(self, maps: Tensor, expression: Tokens, frames: int) -> Tensor:
         """maps [B·T, C, h, w] of T = `frames` frames."""
         size = (maps.shape[2], maps.shape[3])
-        place = sine_2d(*size, maps.shape[1], device=maps.device).to(maps.dtype)[None]
+        place = sine_centres(*size, maps.shape[1], device=maps.device).to(maps.dtype)[None]
         x = self._tokens(maps, frames)
         positions = self._tokens(place.expand_as(maps), frames)
         x = self.norm1(x + self.dropout(self._looked_around(maps, place, frames)))

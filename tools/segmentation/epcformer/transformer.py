@@ -15,8 +15,7 @@ from torch.nn import functional as F
 
 from tools.nn.attention import Attention
 from tools.nn.deformable_attention import DeformableAttention, Size
-from tools.nn.detr import FeedForward, placed, xavier
-from tools.nn.positions import sine_2d
+from tools.nn.detr import FeedForward, placed, sine_centres, xavier
 from tools.segmentation.epcformer.config import EpcConfig
 
 
@@ -119,7 +118,7 @@ class DeformableTransformer(nn.Module):
     def _grid(self, level: int, size: Size, like: Tensor) -> tuple[Tensor, Tensor]:
         """Positions [h·w, C] and centres [h·w, 2] (x, y) in 0..1 of a level's pixels."""
         (h, w), device = size, like.device
-        sine = sine_2d(h, w, like.shape[-1], device=device).flatten(1).T.to(like.dtype)
+        sine = sine_centres(h, w, like.shape[-1], device=device).flatten(1).T.to(like.dtype)
         y, x = ((torch.arange(n, device=device, dtype=like.dtype) + 0.5) / n for n in (h, w))
         centres = torch.stack([x.expand(h, w), y[:, None].expand(h, w)], dim=-1).flatten(0, 1)
         return sine + self.level_embed[level], centres
