@@ -1,0 +1,1 @@
+"""Separating what moves by itself from the scene behind it."""
