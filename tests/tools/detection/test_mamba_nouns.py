@@ -1,0 +1,88 @@
+"""MAMBA behind the tool `detect`: found in the folder of models, asked by nouns; what it does not know is passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tools.base import MissingModel
+from tools.detection.detector import Detection
+from tools.detection.mamba.config import TINY
+from tools.detection.mamba.network import Mamba
+from tools.detection.mamba.nouns import MambaNouns, find_weights, mamba
+from tools.detection.phrases import Wanted, parse_phrase
+from tools.media.frame import Frame
+from tools.types import Box
+
+CONFIG = replace(TINY, classes=("domestic cat", "dog"))
+ELSEWHERE = Detection(Box(1, 2, 3, 4), 0.9)
+
+
+class Others:
+    model = "others"
+
+    def detect(self, frames: Sequence[Frame], wanted: Sequence[Wanted]) -> list[list[list[Detection]]]:
+        return [[[ELSEWHERE] for _ in wanted] for _ in frames]
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    Mamba(CONFIG).save_pretrained(tmp_path / "mamba")
+    return tmp_path
+
+
+def frames(num: int) -> list[Frame]:
+    chance = np.random.default_rng(0)
+    return [Frame.from_rgb(i, i / 25, chance.integers(0, 255, (40, 60, 3), dtype=np.uint8)) for i in range(num)]
+
+
+def detector(models: Path, others: Others | None = None) -> MambaNouns:
+    return mamba(models, others=others, threshold=0.0)
+
+
+def test_weights_are_found_where_they_are_put(models: Path, tmp_path: Path) -> None:
+    found = find_weights(models)
+    assert found is not None
+    assert found.release is None
+    assert find_weights(None) is None
+    assert find_weights(tmp_path / "other") is None
+    file = tmp_path / "other" / "mamba" / "work_dirs" / "mamba_r101_dc5_6x" / "epoch_6_model.pth"
+    with pytest.raises(MissingModel, match=r"hf download guanxiongsun/vfe.pytorch work_dirs/mamba_r101_dc5_6x/"):
+        mamba(tmp_path / "other")
+    file.parent.mkdir(parents=True)
+    file.touch()
+    released = find_weights(tmp_path / "other")
+    assert released is not None
+    assert released.release == "r101"
+    assert released.path == file
+
+
+def test_nouns_mean_classes_and_the_rest_is_passed_on(models: Path) -> None:
+    wanted = [parse_phrase(text) for text in ("the red cup", "cats", "a dog")]
+    found = detector(models, Others()).detect(frames(3), wanted)
+    assert [len(by_noun) for by_noun in found] == [3, 3, 3]
+    for cup, cats, dogs in found:
+        assert cup == [ELSEWHERE]
+        assert cats
+        assert dogs
+        assert not set(cats) & set(dogs)
+        assert [one.score for one in cats] == sorted((one.score for one in cats), reverse=True)
+
+
+def test_without_another_detector_strange_nouns_are_told(models: Path) -> None:
+    with pytest.raises(MissingModel, match=r"does not know 'cup'.*domestic cat, dog"):
+        detector(models).detect(frames(1), [parse_phrase("cup")])
+
+
+def test_frames_one_by_one_are_frames_together_and_an_earlier_frame_begins_anew(models: Path) -> None:
+    wanted, video = [parse_phrase("dog")], frames(4)
+    single = detector(models)
+    apart = [single.detect([frame], wanted)[0] for frame in video]
+    assert apart == detector(models).detect(video, wanted)
+    assert [single.detect([frame], wanted)[0] for frame in video] == apart

@@ -1,0 +1,110 @@
+"""MAMBA as a detector of nouns: what the tool `detect` uses when its weights are here and the noun is a class of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.base import MissingModel
+from tools.detection.detector import Detection, Detector
+from tools.detection.mamba.detector import Labelled, MambaDetector
+from tools.detection.mamba.network import Mamba
+from tools.detection.phrases import Wanted
+from tools.media.frame import Frame
+
+FOLDER = "mamba"
+"""In the folder of models."""
+THRESHOLD = 0.3
+SYNONYMS = {
+    "plane": "airplane", "aeroplane": "airplane", "aircraft": "airplane", "bike": "bicycle", "cat": "domestic cat",
+    "cow": "cattle", "motorbike": "motorcycle", "panda": "giant panda", "boat": "watercraft", "ship": "watercraft",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Weights:
+    """On this machine."""
+
+    path: Path
+    release: str | None
+    """Name of the published checkpoint; None for a folder that `save_pretrained` wrote."""
+
+
+def find_weights(models: Path | None) -> Weights | None:
+    """Below the folder of models: ours, or the released file where `hf download` puts it. None: neither."""
+    if models is None:
+        return None
+    folder = models / FOLDER
+    if (folder / "config.json").is_file():
+        return Weights(folder, None)
+    for name, release in Mamba.RELEASES.items():
+        if release.file is not None and (folder / release.file).is_file():
+            return Weights(folder / release.file, name)
+    return None
+
+
+def mamba(
+    models: Path | None, *, others: Detector | None = None, threshold: float | None = None, device: str = "cpu"
+) -> MambaNouns:
+    """The detector with the weights that are here. Raises MissingModel with the command that gets the released ones."""
+    weights = find_weights(models)
+    if weights is not None:
+        return MambaNouns(weights, others=others, threshold=threshold, device=device)
+    release = Mamba.RELEASES["r101"]
+    where = models or "$VIDERE_MODELS"
+    raise MissingModel(
+        f"no weights of mamba here: hf download {release.repo} {release.file} --local-dir {where}/{FOLDER}"
+    )
+
+
+class MambaNouns:
+    """Looks at the frames of one video, in order, causally; earlier frames help with later ones.
+
+    Nouns that are no class of the model go to `others`; without one they are a MissingModel.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        others: Detector | None = None,
+        threshold: float | None = None,
+        device: str = "cpu",
+    ) -> None:
+        config = Mamba.RELEASES[weights.release].config if weights.release is not None else None
+        self._detector = MambaDetector(Mamba.from_pretrained(weights.path, config=config), device=device)
+        self._others, self._threshold = others, THRESHOLD if threshold is None else threshold
+        self._last: int | None = None
+        self.model = "mamba" if others is None else f"mamba + {others.model}"
+
+    def detect(self, frames: Sequence[Frame], wanted: Sequence[Wanted]) -> list[list[list[Detection]]]:
+        """See Detector."""
+        labels = [self.label(one) for one in wanted]
+        strangers = [one for one, label in zip(wanted, labels, strict=True) if label is None]
+        if strangers and self._others is None:
+            known = ", ".join(self._detector.config.classes)
+            raise MissingModel(f"mamba does not know {strangers[0].noun!r}; choose model='auto', or one of: {known}")
+        elsewhere = self._others.detect(frames, strangers) if strangers and self._others is not None else None
+        found = []
+        for number, frame in enumerate(frames):
+            rest = iter(elsewhere[number] if elsewhere is not None else ())
+            seen = self._look(frame)
+            found.append([_of(seen, label) if label is not None else next(rest) for label in labels])
+        return found
+
+    def label(self, wanted: Wanted) -> str | None:
+        """The class that a noun means; None when there is none."""
+        name = SYNONYMS.get(wanted.category, wanted.category)
+        return name if name in self._detector.config.classes else None
+
+    def _look(self, frame: Frame) -> list[Labelled]:
+        """What is in the next frame; a frame that is not later begins the video anew."""
+        begins = self._last is None or frame.index <= self._last
+        self._last = frame.index
+        seen = self._detector.start(frame.rgb) if begins else self._detector.detect(frame.rgb)
+        return [one for one in seen if one.score >= self._threshold]
+
+
+def _of(seen: Sequence[Labelled], label: str) -> list[Detection]:
+    return [Detection(one.box, one.score) for one in seen if one.label == label]
