@@ -1,4 +1,4 @@
-"""From words to boxes by what the memory holds: people, moving things, colours, on-screen texts; no detector."""
+"""From words to boxes: by a detector where one is here, else by what the memory holds and what colours show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tools.base import MissingModel, ToolContext, ToolFailed
+from tools.base import ToolContext, ToolFailed
 from tools.colours.names import COLOUR_NAMES, parse_colour
 from tools.text.similarity import text_similarity
 from tools.types import Box, Interval
@@ -32,7 +32,8 @@ _PLACES: tuple[tuple[str, Callable[[Box], float]], ...] = (
     (r"\b(largest|biggest|large|big)\b", lambda box: -box.area),
     (r"\b(smallest|small)\b", lambda box: box.area),
 )
-COLOUR_FRAMES = 5
+FRAMES = 5
+"""That are looked at for a phrase, spread over the interval."""
 LEAST_THING = 0.08
 """From this thingness on a region of a colour counts as a thing."""
 BY_COLOUR = 0.5
@@ -57,11 +58,15 @@ def ground_phrase(phrase: str, context: ToolContext, video: str, span: Interval,
 
     Raises MissingModel for words that only a detector knows, ToolFailed where nothing of the kind is in memory.
     """
+    from tools.detection.detector import find_checkpoint, missing
+
     words = phrase.lower()
     colour = next((name for word in re.findall(r"[a-z]+", words) if (name := parse_colour(word))), None)
     quoted = re.search(r"[\"“'‘](.+?)[\"”'’]", phrase)
     if quoted or re.search(rf"\b({TEXT})\b", words):
         found = _texts(quoted.group(1) if quoted else "", context, video, span)
+    elif find_checkpoint(context.models) is not None:
+        found = _detected(phrase, context, video, span)
     elif re.search(rf"\b({PERSON})\b", words):
         found = _entities("person", colour, context, video, span)
     elif re.search(rf"\b({MOVING})\b", words):
@@ -69,10 +74,11 @@ def ground_phrase(phrase: str, context: ToolContext, video: str, span: Interval,
     elif colour is not None:
         found = _coloured(colour, context, video, span)
     else:
-        raise MissingModel(
-            f"{_unknown(words)!r} can only be found by a detector, and none is used here: give a point or a box, or "
-            "ask for a colour ('the red thing'), 'the person', 'the moving object' or a quoted text"
+        why = (
+            f"{_unknown(words)!r} can only be found by a detector, and none is here; give a point or a box, ask for a "
+            "colour ('the red thing'), 'the person', 'the moving object' or a quoted text, or get one"
         )
+        raise missing(context.models, why)
     if not found:
         raise ToolFailed(
             f"nothing in memory fits {phrase!r} between {span.start_s:g} and {span.end_s:g} s: give a point"
@@ -107,6 +113,17 @@ def _entities(category: str, colour: str | None, context: ToolContext, video: st
     return sorted(found, key=lambda one: -one.confidence * one.box.area**0.5)
 
 
+def _detected(phrase: str, context: ToolContext, video: str, span: Interval) -> list[Grounded]:
+    """What a detector finds in the frame in which it is surest; position and relations are its matter."""
+    from tools.detection.compose import boxes_for
+    from tools.media.spread import spread_frames
+
+    frames = spread_frames(context, video, FRAMES, span.start_s, max(span.end_s, span.start_s + 1e-3))
+    by_frame = list(zip(frames, boxes_for(phrase, frames, context, video=video), strict=True))
+    frame, found = max(by_frame, key=lambda one: max((d.score for d in one[1]), default=0.0))
+    return [Grounded(frame.t_s, d.box, f"what a detector takes for it {d.note}".strip(), d.score) for d in found]
+
+
 def _box(row: dict[str, Any]) -> Box:
     return Box(*(row[side] for side in ("x1", "y1", "x2", "y2")))
 
@@ -133,7 +150,7 @@ def _coloured(colour: str, context: ToolContext, video: str, span: Interval) -> 
 
     best: tuple[float, Sequence[Region]] = (span.start_s, [])
     end_s = max(span.end_s, span.start_s + 1e-3)
-    for frame in spread_frames(context, video, COLOUR_FRAMES, span.start_s, end_s):
+    for frame in spread_frames(context, video, FRAMES, span.start_s, end_s):
         picture = ColourPicture(frame)
         regions = picture.regions(colour) or picture.near_regions(colour, (colour,))
         things = [region for region in regions if region.thingness >= LEAST_THING]

@@ -64,6 +64,7 @@ class Segment(Tool):
         "masks go to memory, and a clip shows them."
     )
     effects: ClassVar[Effects] = Effects.WRITES_ARTIFACT
+    writes_memory: ClassVar[bool] = True
 
     class Args(ToolArgs):
         video: str = Field("", description="Video id; empty = the first video in scope.")

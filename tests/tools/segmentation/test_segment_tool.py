@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from tests.tools.segmentation.scenes import BLUE, RED, disc, ground, moving, overlap, painted, watched
 from tools.base import Cancelled, InvalidArguments, MediaError, MissingModel, ToolContext, ToolFailed
+from tools.media.frame import Frame
 from tools.media.reader import VideoReader
 from tools.segmentation.masklets import decode, encode
 from tools.segmentation.tool import Segment
+from tools.types import Box
 
 SHAPE = (96, 128)
 
@@ -131,8 +133,23 @@ def test_a_phrase_is_grounded_by_entities_of_the_memory(tmp_path: Path) -> None:
     assert overlap(stored_masks(context, result.objects[0].entity_id)[0.3], masks[0]) > 0.8
 
 
+def test_a_detector_is_asked_where_one_is_here(
+    clip: tuple[ToolContext, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tools.detection.detector import Detection
+
+    def boxes(_phrase: str, frames: list[Frame], *_: Any, **__: Any) -> list[list[Detection]]:
+        return [[Detection(Box(86, 61, 114, 89), 0.4 + 0.1 * (frame.t_s > 0.5))] for frame in frames]
+
+    monkeypatch.setattr("tools.detection.detector.find_checkpoint", lambda *_: object())
+    monkeypatch.setattr("tools.detection.compose.boxes_for", boxes)
+    result = call(clip[0], phrase="the ball that stands still")
+    assert "a detector takes for it" in result.summary
+    assert overlap(stored_masks(clip[0], result.objects[0].entity_id)[0.0], disc(SHAPE, 100, 75, 12)) > 0.7
+
+
 def test_words_for_a_detector_say_so(clip: tuple[ToolContext, list[Any]]) -> None:
-    with pytest.raises(MissingModel, match="'zebra' can only be found by a detector"):
+    with pytest.raises(MissingModel, match=r"'zebra' can only be found by a detector.*hf download"):
         call(clip[0], phrase="the zebra on the left")
     with pytest.raises(ToolFailed, match="nothing in memory fits"):
         call(clip[0], phrase="the person")

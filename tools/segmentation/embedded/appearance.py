@@ -19,14 +19,16 @@ FINE_PX, COARSE = 0.7, 1 / 14
 """Blur of the two scales: pixels, and a share of the object's size."""
 COLOUR_UNIT, CHROMA, PLACE = 30.6, 2.5, 2.4
 """Differences that count as 1: in lightness (8-bit), chroma by a factor less, in place 1 / PLACE of the size."""
-NEIGHBOURS, REACH = 12, 1.4
+NEIGHBOURS, REACH = 8, 1.4
 """How many neighbours vote, and the distance at which a vote has lost 1 - 1/sqrt(e)."""
 DOUBT = 0.1
 """Votes for either side that every pixel has."""
 AROUND, AROUND_PX = 1.6, 16.0
 """How far around the object is looked, in its sizes and pixels more."""
-ACROSS = 30
+ACROSS = 24
 """Samples across the object's size, at most."""
+SLACK = 2.0
+"""Neighbours may be farther than the nearest ones by this share, which makes finding them fast."""
 KEPT = 4
 UNKNOWN = -1.0
 """Label of samples that are left out."""
@@ -104,7 +106,7 @@ class Appearance:
         rows, columns = _grid(view, pose)
         tree = cKDTree(vectors, leafsize=32, balanced_tree=False, compact_nodes=False)
         neighbours = min(NEIGHBOURS, len(vectors))
-        distance, index = tree.query(_vectors(view, pose, rows, columns), k=[*range(1, neighbours + 1)], eps=1.0)
+        distance, index = tree.query(_vectors(view, pose, rows, columns), k=[*range(1, neighbours + 1)], eps=SLACK)
         votes = np.exp(-(distance**2) / (2 * REACH**2))
         for_it = (votes * labels[index]).sum(1)
         odds = np.log((for_it + DOUBT) / (votes.sum(1) - for_it + DOUBT)).reshape(len(rows), len(columns))

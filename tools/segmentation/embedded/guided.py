@@ -37,5 +37,5 @@ class GuidedFilter:
         c0, c1, c2 = (self._box(self._guide[..., i] * x) - self._mean[..., i] * mean for i in range(3))
         a, b, c, d, e, f = self._inverse
         slope = np.stack([a * c0 + b * c1 + c * c2, b * c0 + d * c1 + e * c2, c * c0 + e * c1 + f * c2], axis=-1)
-        offset = mean - (slope * self._mean).sum(-1)
-        return np.asarray((self._box(slope) * self._guide).sum(-1) + self._box(offset), np.float32)
+        offset = mean - np.einsum("...i,...i->...", slope, self._mean)
+        return np.asarray(np.einsum("...i,...i->...", self._box(slope), self._guide) + self._box(offset), np.float32)

@@ -81,13 +81,18 @@ class MotionEstimator:
         rows, columns = np.indices(after.shape, dtype=np.float32)
         back_x, back_y = columns + backward[..., 0], rows + backward[..., 1]
         there = cv2.remap(forward, back_x, back_y, cv2.INTER_LINEAR)
-        gap = ((backward + there) ** 2).sum(-1)
-        length = (backward**2).sum(-1) + (there**2).sum(-1)
+        gap = squared(backward + there)
+        length = squared(backward) + squared(there)
         came = cv2.remap(before.lab, back_x, back_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        change = cv2.boxFilter(((came - after.lab) ** 2).sum(-1), -1, (3, 3))
+        change = cv2.boxFilter(squared(came - after.lab), -1, (3, 3))
         inside = (back_x >= 0) & (back_x <= width - 1) & (back_y >= 0) & (back_y <= height - 1)
         trust = np.exp(-gap / (2 * (SLACK_PX**2 + SLACK_SHARE * length)) - change / (2 * COLOUR_STEP**2)) * inside
         return Motion(np.asarray(forward, np.float32), back_x, back_y, trust.astype(np.float32))
+
+
+def squared(x: npt.NDArray[Any]) -> Floats:
+    """Squared length along the last axis (a sum over a short axis is slow in NumPy)."""
+    return np.asarray(np.einsum("...i,...i->...", x, x), np.float32)
 
 
 def _padded(gray: Picture) -> Picture:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from tools.segmentation.embedded.motion import Floats, Motion, View
+from tools.segmentation.embedded.motion import Floats, Motion, View, squared
 
 GRID_PX = 8
 INLIER_PX, LEAST_INLIERS, LEAST_POINTS = 1.5, 0.4, 30
@@ -63,7 +63,7 @@ class BackgroundPlate:
         cell = np.ones((3, 3), np.uint8)
         here = cv2.GaussianBlur(view.lab, (3, 3), 0)
         beyond = np.maximum(np.maximum(here - cv2.dilate(self._seen, cell), cv2.erode(self._seen, cell) - here), 0)
-        difference = np.sqrt(((beyond * np.array([1, 2, 2], np.float32)) ** 2).sum(-1))
+        difference = np.sqrt(squared(beyond * np.array([1, 2, 2], np.float32)))
         bins = np.clip((difference / BIN).astype(int), 0, NUM_BINS - 1)
         is_background = self._known & (carried > 0.9) & near
         is_object = self._known & (carried < 0.2)
@@ -78,8 +78,8 @@ class BackgroundPlate:
         """Put on the plate what is now taken for background."""
         sure = cv2.dilate(1 - background, np.ones((5, 5))) < 0.3
         sure &= (self._cue < DOUBTED) | ~self._known
-        share = np.where(self._known, REFRESH, 1.0)[sure][:, None].astype(np.float32)
-        self._seen[sure] += share * (view.lab[sure] - self._seen[sure])
+        share = np.where(sure, np.where(self._known, REFRESH, 1.0), 0.0).astype(np.float32)[..., None]
+        self._seen += share * (view.lab - self._seen)
         self._known |= sure
 
 
