@@ -35,7 +35,7 @@ from tools.media.frame import Picture
 from tools.media.reader import VideoReader
 from tools.media.synthetic.pairs import MatchingPairs, Warps
 
-NUM_ROOMS, NUM_PLANES, NUM_STRANGERS = 16, 8, 8
+NUM_ROOMS, NUM_PLANES, NUM_STRANGERS = 10, 8, 8
 FRAMES_AT = (0.3, 0.7)
 """Shares of a clip's length at which frames are taken as textures."""
 HARD = Warps(rotation_rad=0.9, scale=2.2, perspective=0.35)

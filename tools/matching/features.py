@@ -24,6 +24,8 @@ ROTATION_STEP_DEG = 72.0
 ANTI_ALIAS = 0.8
 """Blur along the squeezed direction, times sqrt(t^2 - 1) pixels (ASIFT, section 5)."""
 SIFT_CENTRE_PX = 0.5
+EDGE = 0.025
+"""Share of the longer side along the edges that is left out: bars and seams there are alike in all pictures."""
 
 
 class Features(NamedTuple):
@@ -85,7 +87,8 @@ class Detector:
         places = np.array([keypoint.pt for keypoint in keypoints])
         back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
         points = places @ back[:, :2].T + back[:, 2]
-        inside = ((points >= 0) & (points <= np.array(gray.shape[1::-1]) - 1)).all(axis=1)
+        margin = EDGE * max(gray.shape)
+        inside = ((points >= margin) & (points <= np.array(gray.shape[1::-1]) - 1 - margin)).all(axis=1)
         return Features(points[inside].astype(np.float32), root_sift(raw)[inside])
 
 

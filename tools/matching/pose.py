@@ -17,7 +17,8 @@ Matrix = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 LEAST_MATCHES = 6
-SEEDS = 4
+SEEDS, NUM_REFINED = 10, 4
+"""Runs of RANSAC, and how many of the best poses that they find are refined."""
 MAX_ITERATIONS = 10_000
 CONFIDENCE = 0.9999
 REFINEMENTS = 4
@@ -50,13 +51,15 @@ def rays(points: npt.NDArray[np.floating[Any]], intrinsics: Matrix) -> Matrix:
 
 def relative_pose(first: Matrix, second: Matrix, tolerance: float) -> Pose | None:
     """Of matched rays [N, 2], the best matches first; `tolerance` in units of rays. None when there is no pose."""
-    best: Pose | None = None
-    for seed in range(SEEDS):
-        for rotation, direction in _hypotheses(first, second, tolerance, seed):
-            pose = _judge(first, second, rotation, direction, tolerance)
-            if pose.inliers.sum() >= LEAST_MATCHES and (best is None or pose.score > best.score):
-                best = pose
-    return None if best is None else refine(first, second, best, tolerance)
+    poses = [
+        _judge(first, second, rotation, direction, tolerance)
+        for seed in range(SEEDS)
+        for rotation, direction in _hypotheses(first, second, tolerance, seed)
+    ]
+    poses = [pose for pose in poses if pose.inliers.sum() >= LEAST_MATCHES]
+    best = sorted(poses, key=lambda pose: -pose.score)[:NUM_REFINED]
+    # The best start is not always the one that ends best.
+    return max((refine(first, second, pose, tolerance) for pose in best), key=lambda pose: pose.score, default=None)
 
 
 def refine(first: Matrix, second: Matrix, pose: Pose, tolerance: float) -> Pose:
@@ -115,8 +118,8 @@ def _hypotheses(first: Matrix, second: Matrix, tolerance: float, seed: int) -> l
     params = cv2.UsacParams()
     params.confidence, params.maxIterations, params.threshold = CONFIDENCE, MAX_ITERATIONS, tolerance
     params.score, params.randomGeneratorState = cv2.SCORE_METHOD_MAGSAC, seed
-    # Good matches are drawn first, except for the last seed: they may all lie on one thing.
-    params.sampler = cv2.SAMPLING_UNIFORM if seed == SEEDS - 1 else cv2.SAMPLING_PROSAC
+    # Good matches are drawn first, except for some seeds: they may all lie on one thing.
+    params.sampler = cv2.SAMPLING_UNIFORM if seed % 4 == 3 else cv2.SAMPLING_PROSAC
     params.loMethod, params.loIterations, params.loSampleSize = cv2.LOCAL_OPTIM_SIGMA, 10, 20
     params.final_polisher, params.final_polisher_iterations = cv2.MAGSAC, 5
     eye, flat = np.eye(3), np.zeros(4)

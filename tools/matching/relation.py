@@ -19,7 +19,7 @@ TOLERANCE = 1.0 / 640
 """Of the longer side of the picture: the error in pixels at which a match no longer agrees."""
 LEAST_VERIFIED = 16
 """Fewer matches agree with some geometry by chance, whatever the pictures show."""
-HALF_SURE = 20.0
+HALF_SURE = 30.0
 """So many verified matches are trusted half."""
 FLAT_SHARE = 0.9
 """A homography that explains this share of what a fundamental matrix explains: there is no depth to be seen."""

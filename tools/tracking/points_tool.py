@@ -49,6 +49,7 @@ class PointTrack(BaseModel):
     visible: list[Interval] = Field(description=f"When it is seen, seconds; the first {MAX_INTERVALS}.")
     dx: float = Field(description="Shift to the right from the first to the last sight, source pixels.")
     dy: float = Field(description="The same, downwards.")
+    confidence: float = Field(description="How much what is seen looks like what was given, 0..1.")
     path: list[TrackPoint] = Field(description=f"At most {MAX_PATH} places, evenly spread; all are in the artefact.")
 
 
@@ -108,7 +109,7 @@ class TrackPoints(Tool):
             summary=_told(tracks, lost),
             confidence=likeness * (1 - lost / len(queries)),
             model=MODEL,
-            evidence=[_evidence(video_id, track, likeness) for track in listed[:MAX_EVIDENCE]],
+            evidence=[_evidence(video_id, track) for track in listed[:MAX_EVIDENCE]],
             artifacts=artifacts,
             num_points=len(queries),
             num_frames=len(tracks.times_s),
@@ -148,6 +149,7 @@ def _track(query: npt.NDArray[np.float64], tracks: PointTracks, index: int) -> P
         visible=[Interval(float(times[run[0]]), float(times[run[-1]])) for run in runs[:MAX_INTERVALS]],
         dx=round(float(shift[0]), 2),
         dy=round(float(shift[1]), 2),
+        confidence=float(tracks.likeness[index]),
         path=[_at(tracks, index, int(frame)) for frame in chosen],
     )
 
@@ -207,7 +209,7 @@ def _picture(context: ToolContext, video_id: str, reader: VideoReader, tracks: P
     return Artifact(path=str(path), kind="image", description="points in the last frame; grey rings are hidden")
 
 
-def _evidence(video_id: str, track: PointTrack, likeness: float) -> Evidence:
+def _evidence(video_id: str, track: PointTrack) -> Evidence:
     return Evidence(
         video=video_id,
         start_s=track.visible[0].start_s,
@@ -215,5 +217,5 @@ def _evidence(video_id: str, track: PointTrack, likeness: float) -> Evidence:
         note=f"point given at ({track.given.x:.0f}, {track.given.y:.0f}), seen {track.visible_share:.0%} of its shot",
         tool=TrackPoints.name,
         model=MODEL,
-        confidence=likeness,
+        confidence=track.confidence,
     )

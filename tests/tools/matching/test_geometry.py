@@ -117,7 +117,7 @@ def test_models_hold_for_the_verified_matches() -> None:
     assert np.median(apart[true]) < 1.5
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 10_000), num=st.integers(0, 60))
 def test_matches_at_random_are_no_relation(seed: int, num: int) -> None:
     rng = np.random.default_rng(seed)
