@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tools.base import ToolContext
 from tools.detection.detector import Choice, Detection, Detector, find_checkpoint, missing
 from tools.detection.embedded import Embedded
-from tools.detection.mamba.nouns import find_weights, mamba
+from tools.detection.mamba.weights import find_weights
 from tools.detection.open_vocabulary import OpenVocabulary
 from tools.detection.phrases import Wanted, parse_phrase
 from tools.detection.select import choose
@@ -19,7 +19,7 @@ def choose_detector(
 ) -> Detector:
     """The best detector that is here, or the one asked for. Raises MissingModel with the command that gets it."""
     if model == "mamba":
-        return mamba(context.models, threshold=threshold, device=context.device)
+        return _mamba(context, None, threshold)
     if model != "embedded":
         checkpoint = find_checkpoint(context.models, None if model == "auto" else model)
         if checkpoint is not None:
@@ -28,7 +28,7 @@ def choose_detector(
             raise missing(context.models, f"no weights of {model} here")
     embedded = Embedded(context.memory(video), context.models, context.check_cancelled)
     if model == "auto" and find_weights(context.models) is not None:
-        return mamba(context.models, others=embedded, threshold=threshold, device=context.device)
+        return _mamba(context, embedded, threshold)
     return embedded
 
 
@@ -53,6 +53,12 @@ def boxes_for(phrase: str, frames: Sequence[Frame], context: ToolContext, *, vid
     """
     wanted = [parse_phrase(phrase)]
     return [by_phrase[0] for by_phrase in detect_phrases(choose_detector(context, video), frames, wanted)]
+
+
+def _mamba(context: ToolContext, others: Detector | None, threshold: float | None) -> Detector:
+    from tools.detection.mamba.nouns import mamba
+
+    return mamba(context.models, others=others, threshold=threshold, device=context.device)
 
 
 def _chain(wanted: Wanted) -> list[Wanted]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from tools.base import MissingModel
+from tools.detection.compose import choose_detector
 from tools.detection.detector import Detection
 from tools.detection.mamba.config import TINY
 from tools.detection.mamba.network import Mamba
-from tools.detection.mamba.nouns import MambaNouns, find_weights, mamba
+from tools.detection.mamba.nouns import MambaNouns, mamba
+from tools.detection.mamba.weights import find_weights
 from tools.detection.phrases import Wanted, parse_phrase
 from tools.media.frame import Frame
 from tools.types import Box
@@ -49,7 +55,7 @@ def detector(models: Path, others: Others | None = None) -> MambaNouns:
 def test_weights_are_found_where_they_are_put(models: Path, tmp_path: Path) -> None:
     found = find_weights(models)
     assert found is not None
-    assert found.release is None
+    assert found.size is None
     assert find_weights(None) is None
     assert find_weights(tmp_path / "other") is None
     file = tmp_path / "other" / "mamba" / "work_dirs" / "mamba_r101_dc5_6x" / "epoch_6_model.pth"
@@ -59,7 +65,7 @@ def test_weights_are_found_where_they_are_put(models: Path, tmp_path: Path) -> N
     file.touch()
     released = find_weights(tmp_path / "other")
     assert released is not None
-    assert released.release == "r101"
+    assert released.size == "r101"
     assert released.path == file
 
 
@@ -86,3 +92,18 @@ def test_frames_one_by_one_are_frames_together_and_an_earlier_frame_begins_anew(
     apart = [single.detect([frame], wanted)[0] for frame in video]
     assert apart == detector(models).detect(video, wanted)
     assert [single.detect([frame], wanted)[0] for frame in video] == apart
+
+
+def test_the_tool_uses_the_weights_that_are_here(models: Path) -> None:
+    memory: Any = SimpleNamespace(memory=lambda _: None, models=models, check_cancelled=lambda: None, device="cpu")
+    assert isinstance(choose_detector(memory, model="mamba"), MambaNouns)
+    assert choose_detector(memory).model.startswith("mamba + ")
+    memory.models = None
+    assert not isinstance(choose_detector(memory), MambaNouns)
+    with pytest.raises(MissingModel, match="hf download guanxiongsun"):
+        choose_detector(memory, model="mamba")
+
+
+def test_asking_for_weights_loads_no_network() -> None:
+    code = "import sys, tools.detection.mamba.weights; sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tools.detection.mamba.config import RPN_STD, SIZES, MambaConfig
+from tools.detection.mamba.weights import RELEASES
 from tools.nn.attention import Attention
 from tools.nn.boxes import anchor_grid, areas, decode, nms, roi_align
 from tools.nn.checkpoint import CheckpointMap, Rename
@@ -129,9 +130,7 @@ class Mamba(Pretrained):
     """The detector; `Mamba.from_pretrained("r101")` loads the released weights."""
 
     CONFIG = MambaConfig
-    RELEASES = {
-        "r101": Release("guanxiongsun/vfe.pytorch", "work_dirs/mamba_r101_dc5_6x/epoch_6_model.pth", SIZES["r101"])
-    }
+    RELEASES = {size: Release(repo, file, SIZES[size]) for size, (repo, file) in RELEASES.items()}
     LAYOUTS = (RELEASED, CheckpointMap())
 
     def __init__(self, config: MambaConfig) -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tools.base import MissingModel
 from tools.detection.detector import Detection, Detector
+from tools.detection.mamba.config import SIZES
 from tools.detection.mamba.detector import Labelled, MambaDetector
 from tools.detection.mamba.network import Mamba
+from tools.detection.mamba.weights import Weights, find_weights, missing
 from tools.detection.phrases import Wanted
 from tools.media.frame import Frame
 
-FOLDER = "mamba"
-"""In the folder of models."""
 THRESHOLD = 0.3
 SYNONYMS = {
     "plane": "airplane", "aeroplane": "airplane", "aircraft": "airplane", "bike": "bicycle", "cat": "domestic cat",
@@ -22,40 +21,14 @@ SYNONYMS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Weights:
-    """On this machine."""
-
-    path: Path
-    release: str | None
-    """Name of the published checkpoint; None for a folder that `save_pretrained` wrote."""
-
-
-def find_weights(models: Path | None) -> Weights | None:
-    """Below the folder of models: ours, or the released file where `hf download` puts it. None: neither."""
-    if models is None:
-        return None
-    folder = models / FOLDER
-    if (folder / "config.json").is_file():
-        return Weights(folder, None)
-    for name, release in Mamba.RELEASES.items():
-        if release.file is not None and (folder / release.file).is_file():
-            return Weights(folder / release.file, name)
-    return None
-
-
 def mamba(
     models: Path | None, *, others: Detector | None = None, threshold: float | None = None, device: str = "cpu"
 ) -> MambaNouns:
     """The detector with the weights that are here. Raises MissingModel with the command that gets the released ones."""
     weights = find_weights(models)
-    if weights is not None:
-        return MambaNouns(weights, others=others, threshold=threshold, device=device)
-    release = Mamba.RELEASES["r101"]
-    where = models or "$VIDERE_MODELS"
-    raise MissingModel(
-        f"no weights of mamba here: hf download {release.repo} {release.file} --local-dir {where}/{FOLDER}"
-    )
+    if weights is None:
+        raise missing(models)
+    return MambaNouns(weights, others=others, threshold=threshold, device=device)
 
 
 class MambaNouns:
@@ -72,7 +45,7 @@ class MambaNouns:
         threshold: float | None = None,
         device: str = "cpu",
     ) -> None:
-        config = Mamba.RELEASES[weights.release].config if weights.release is not None else None
+        config = SIZES[weights.size] if weights.size is not None else None
         self._detector = MambaDetector(Mamba.from_pretrained(weights.path, config=config), device=device)
         self._others, self._threshold = others, THRESHOLD if threshold is None else threshold
         self._last: int | None = None
