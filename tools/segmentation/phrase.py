@@ -9,6 +9,7 @@ from typing import Any
 
 from tools.base import ToolContext, ToolFailed
 from tools.colours.names import COLOUR_NAMES, parse_colour
+from tools.segmentation.referring import referred, sounding
 from tools.text.similarity import text_similarity
 from tools.types import Box, Interval
 
@@ -65,6 +66,8 @@ def ground_phrase(phrase: str, context: ToolContext, video: str, span: Interval,
     quoted = re.search(r"[\"“'‘](.+?)[\"”'’]", phrase)
     if quoted or re.search(rf"\b({TEXT})\b", words):
         found = _texts(quoted.group(1) if quoted else "", context, video, span)
+    elif (meant := sounding(phrase, context, video, span)) is not None:
+        found = [Grounded(*meant)]
     elif find_checkpoint(context.models) is not None:
         found = _detected(phrase, context, video, span)
     elif re.search(rf"\b({PERSON})\b", words):
@@ -73,6 +76,8 @@ def ground_phrase(phrase: str, context: ToolContext, video: str, span: Interval,
         found = _entities("moving object", colour, context, video, span)
     elif colour is not None:
         found = _coloured(colour, context, video, span)
+    elif (meant := referred(phrase, context, video, span)) is not None:
+        found = [Grounded(*meant)]
     else:
         why = (
             f"{_unknown(words)!r} can only be found by a detector, and none is here; give a point or a box, ask for a "

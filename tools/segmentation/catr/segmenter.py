@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tools.base import InvalidArguments
+from tools.nn.pretrained import CONFIG_FILE
 from tools.nn.vggish import PATCH_FRAMES, VGGish, VGGishConfig, patches
-from tools.segmentation.catr.config import SIZES, CatrConfig
 from tools.segmentation.catr.network import Catr
 from tools.segmentation.frames import to_model
 
@@ -45,9 +45,11 @@ class SoundingSegmenter:
         self.model, self.ears, self.image_size = model.eval(), ears.eval(), image_size
 
     @classmethod
-    def from_pretrained(cls, catr: str | Path, vggish: str | Path, *, config: CatrConfig = SIZES["pvt-v2-b5"]) -> Self:
-        """From the files, folders or hub ids of both. Raises CheckpointError."""
-        return cls(Catr.from_pretrained(catr, config=config), VGGish.from_pretrained(vggish, config=VGGishConfig()))
+    def from_pretrained(cls, catr: str | Path, vggish: str | Path) -> Self:
+        """From folders that `save_pretrained` wrote, or VGGish as released. Raises CheckpointError."""
+        saved = (Path(vggish) / CONFIG_FILE).is_file()
+        ears = VGGish.from_pretrained(vggish, config=None if saved else VGGishConfig())
+        return cls(Catr.from_pretrained(catr), ears)
 
     @torch.inference_mode()
     def segment(self, frames: npt.NDArray[np.uint8], sound: npt.NDArray[np.float32]) -> Sounding:

@@ -30,8 +30,11 @@ class Prompt:
 
 
 def roberta(config: TextConfig) -> RobertaModel:
-    """An encoder in the layout of the released one, its pooler included."""
-    return RobertaModel(
+    """An encoder in the layout of the released one, its pooler included; positions and token types have to be given.
+
+    Their buffers are no part of a checkpoint: built on the meta device, they would stay there.
+    """
+    model = RobertaModel(
         RobertaConfig(
             vocab_size=config.vocabulary,
             hidden_size=config.width,
@@ -46,6 +49,8 @@ def roberta(config: TextConfig) -> RobertaModel:
             pad_token_id=PAD,
         )
     )
+    del model.embeddings.position_ids, model.embeddings.token_type_ids
+    return model
 
 
 def wav2vec2(config: SpeechConfig) -> Wav2Vec2Model:
@@ -75,7 +80,6 @@ class TextEncoder(nn.Module):
     def forward(self, ids: Tensor) -> tuple[Tokens, Tensor]:
         """ids [B, L] to word tokens and the sentence's vector [B, C]."""
         present = ids != PAD
-        # Token types and positions are given: the buffers that they come from are not part of a checkpoint.
         positions = present.cumsum(1) * present + PAD
         out = self.text_encoder(
             input_ids=ids,

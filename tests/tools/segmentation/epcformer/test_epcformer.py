@@ -120,6 +120,7 @@ def test_what_is_saved_comes_back(tmp_path: Path, config: object) -> None:
     model = EpcFormer(config).eval()  # type: ignore[arg-type]
     model.save_pretrained(tmp_path)
     back = EpcFormer.from_pretrained(tmp_path)
+    assert {b.device.type for b in back.buffers()} == {"cpu"}
     frames, prompt = torch.randn(1, 1, 3, 64, 64), Prompt(text=TEXT[:1], sound=torch.randn(1, 1, 1, 96, 64))
     found, expected = (each(frames, prompt).layers[-1].masks for each in (back, model))
     assert torch.allclose(found, expected, atol=1e-5)
