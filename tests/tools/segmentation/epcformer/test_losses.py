@@ -10,7 +10,15 @@ from torch.nn import functional as F
 from tests.tools.segmentation.epcformer.worlds import CONFIG, SIDE, clips, fresh, prompt
 from tools.base import InvalidArguments
 from tools.segmentation.epcformer.encoders import Prompt
-from tools.segmentation.epcformer.losses import EpcWeights, Target, layer_losses, losses, match, target_of
+from tools.segmentation.epcformer.losses import (
+    EpcWeights,
+    Target,
+    alignment_loss,
+    layer_losses,
+    losses,
+    match,
+    target_of,
+)
 from tools.segmentation.epcformer.network import EpcFormer, Referred
 
 
@@ -109,3 +117,21 @@ def _jaccard(model: EpcFormer, said: Prompt, frames: Tensor, target: Target) -> 
     logits = found.masks[torch.arange(len(best)), :, best]
     masks, wanted = F.interpolate(logits, (SIDE, SIDE), mode="bilinear") > 0, target.masks > 0
     return float(((masks & wanted).sum((-1, -2)) / (masks | wanted).sum((-1, -2))).mean())
+
+
+@pytest.mark.slow
+def test_words_and_tones_say_which_shape_is_meant() -> None:
+    """By turns both, sound and words: either alone does at the end."""
+    model, optimizer = _fresh()
+    generator = torch.Generator().manual_seed(0)
+    pairs = prompt(torch.tensor([0, 1]), text=True, sound=True)
+    for step in range(225):
+        frames, meant, target = clips(4, 1, generator)
+        output = model.train()(frames, prompt(meant, text=step % 3 != 1, sound=step % 3 != 0))
+        terms = losses(output, target)
+        terms["alignment"] = alignment_loss(model.express(pairs), temperature=0.07)
+        _step(model, optimizer, terms)
+    frames, meant, target = clips(16, 2, torch.Generator().manual_seed(9))
+    for kinds in ({"text": True}, {"sound": True}, {"text": True, "sound": True}):
+        assert _jaccard(model, prompt(meant, **kinds), frames, target) >= 0.8
+        assert _jaccard(model, prompt(1 - meant, **kinds), frames, target) < 0.2
