@@ -140,7 +140,7 @@ def test_region_similarity() -> None:
 @pytest.mark.usefixtures("small_pictures")
 def test_a_clip_is_learnt(tmp_path: Path) -> None:
     videos = OneClip(64, 3)
-    recipe = Recipe(steps=300, batch_size=1, frames=3, learning_rate=2e-3)
+    recipe = Recipe(steps=200, batch_size=1, frames=3, learning_rate=2e-3)
     scores = evaluate(fit(recipe, tmp_path, videos=videos), videos, 1)
     assert scores["mask"] > 0.9
     assert scores["click"] > 0.9
