@@ -7,6 +7,7 @@ Bai, Sapiro, ICCV 2007); the graph cut is GrabCut (Rother, Kolmogorov, Blake, SI
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -131,16 +132,16 @@ def _costs(view: View, points: Points) -> Floats:
 
 def _best_region(view: View, cost: Floats) -> Bools | None:
     """Of the regions within each level, the one with the sharpest outline that grows least with the level."""
-    gradient = _gradient(view)
-    regions = [_filled(cost <= level) for level in LEVELS]
+    # A region ends before the edge that stopped it: the sharpest within two pixels counts.
+    gradient = np.asarray(cv2.dilate(_gradient(view), np.ones((5, 5))), np.float32)
+    # One level more tells how steady the last hypothesis is.
+    regions = [_filled(cost <= level) for level in (*LEVELS, 1.5 * LEVELS[-1])]
     best, best_score = None, 0.0
-    for region, wider in zip(regions, [*regions[1:], regions[-1]], strict=True):
+    for region, wider in pairwise(regions):
         if not LEAST_SHARE <= region.mean() <= MOST_SHARE:
             continue
         border = np.concatenate([region[0], region[-1], region[:, 0], region[:, -1]])
-        score = (
-            _sharpness(gradient, region) * float(region.sum() / max(1, wider.sum())) ** 0.5 * (1 - float(border.mean()))
-        )
+        score = _sharpness(gradient, region) * float(region.sum() / max(1, wider.sum())) * (1 - float(border.mean()))
         if score > best_score:
             best, best_score = region, score
     return best
