@@ -46,6 +46,13 @@ def test_points_are_where_the_picture_shows_them(picture: Picture, method: str) 
     np.testing.assert_allclose(moved, [12, -7], atol=0.05)
 
 
+def test_pictures_that_are_made_smaller_lose_no_half_pixel(picture: Picture) -> None:
+    large = np.asarray(cv2.resize(picture, (1280, 960), interpolation=cv2.INTER_CUBIC), np.uint8)
+    matches = MATCHERS["sift"](picture, large)
+    expected = (matches.first + 0.5) * (1280 / 240) - 0.5
+    np.testing.assert_allclose(np.median(matches.second - expected, axis=0), [0, 0], atol=0.3)
+
+
 def test_simulated_views_match_what_plain_features_do_not(picture: Picture) -> None:
     squeeze = np.array([[0.3, 0.0, 80], [0.03, 0.9, 8], [0, 0, 1]])
     (plain, _), (ours, all_of_ours) = (num_right(method, picture, squeeze) for method in ("sift", "views"))

@@ -60,15 +60,20 @@ def grid(num: int = 6) -> Float32s:
 
 
 def test_a_pan_is_followed_without_drift() -> None:
-    shift = 12 * np.sin(np.arange(60) / 7)
-    tracker = PointTracker(gray(view(80.0)))
+    """Noise makes each step a little wrong; the errors must not add up."""
+    shift, noise = 12 * np.sin(np.arange(60) / 7), np.random.default_rng(3)
+
+    def noisy(picture: Picture) -> Picture:
+        return np.clip(gray(picture) + noise.normal(0, 10, picture.shape[:2]), 0, 255).astype(np.uint8)
+
+    tracker = PointTracker(noisy(view(80.0)))
     start = grid()
     tracker.add(start)
     for x in shift[1:]:
-        places = tracker.step(gray(view(80.0 + float(x), 40 + float(x) / 3)))
+        places = tracker.step(noisy(view(80.0 + float(x), 40 + float(x) / 3)))
     assert places.visible.mean() > 0.95
     error = np.linalg.norm(places.points - start + [shift[-1], shift[-1] / 3], axis=1)[places.visible]
-    assert np.median(error) < 0.1
+    assert np.median(error) < 0.2
     assert error.max() < 0.5
 
 
