@@ -27,7 +27,7 @@ from tools.tracking.global_motion import motion_between
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
-SPAN_S, SAMPLES = 12.0, 16
+SPAN_S, SAMPLES = 12.0, 12
 """Samples are at most so far apart, half of them on each side where there are as many."""
 LEAST_SAMPLES = 3
 CHANGED, CHANGED_NOISE = 1.5, 1.5
@@ -50,7 +50,7 @@ FLOW_PX, FLOW_NOISE = 1.0, 3.0
 """Least flow besides the camera's, pixels, and times its median."""
 SHADOW = (0.45, 0.97)
 """How dark a shadow leaves the background."""
-SHADOW_CHROMA, SHADOW_TEXTURE = 7.0, 0.9
+SHADOW_CHROMA, SHADOW_TEXTURE, SHADOW_SAMPLES = 7.0, 0.9, 5
 CARRIED = 0.35
 """Weight of the mask of the picture before."""
 HOLE, SPECK = 0.01, 4e-4
@@ -155,10 +155,10 @@ class _Finder:
         seen = _seen(other, view)
         if seen is None:
             return np.zeros(view.gray.shape, np.float32)
-        there = np.clip(seen.middle[..., 0], 0, 255).astype(np.uint8)
+        there = np.ascontiguousarray(seen.middle[..., 0])
         flow = self._flow.calc(np.ascontiguousarray(view.lab[..., 0]), there, None)  # type: ignore[call-overload]
         # Flow is smooth, and bleeds from what moves into plain surroundings; but those look as they did.
-        change = cv2.blur(np.abs(seen.middle[..., 0] - view.lab[..., 0].astype(np.float32)), (7, 7))
+        change = cv2.blur(cv2.absdiff(there, np.ascontiguousarray(view.lab[..., 0])).astype(np.float32), (7, 7))
         counts = seen.known & (change > CHANGED + CHANGED_NOISE * float(np.median(change)))
         return np.where(counts, np.hypot(flow[..., 0], flow[..., 1]), 0).astype(np.float32)
 
@@ -191,10 +191,10 @@ def _choose(others: list[_View]) -> list[_View]:
 class _Seen:
     """A sample in the place of the picture that is looked at."""
 
-    low: Floats
-    high: Floats
+    low: Picture
+    high: Picture
     """[h, w, 3]: range of Lab in the neighbourhood."""
-    middle: Floats
+    middle: Picture
     known: Bools
     """[h, w]: the sample shows this place."""
 
@@ -213,14 +213,17 @@ def _seen(sample: _View, view: _View) -> _Seen | None:
         lab = np.asarray(cv2.warpPerspective(lab, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
         ones = np.full((height, width), 255, np.uint8)
         known = np.asarray(cv2.warpPerspective(ones, matrix, (width, height), flags=cv2.INTER_NEAREST)) > 0
-    if not known.any():
-        return None
     # The light of the whole picture may have changed.
-    light = np.median((view.lab.astype(np.int16) - lab)[known][::7], axis=0).astype(np.float32)
+    few = known[::4, ::4]
+    if not few.any():
+        return None
+    light = np.median((view.lab[::4, ::4].astype(np.int16) - lab[::4, ::4])[few], axis=0)
+    shifted = lab.astype(np.int16) + np.round(light).astype(np.int16)
+    lab = np.clip(shifted, 0, 255).astype(np.uint8)
     side = 2 * (TOLERANCE_PX if still else MOVING_TOLERANCE_PX) + 1
     kernel = np.ones((side, side), np.uint8)
-    low, high = (np.asarray(change(lab, kernel), np.float32) + light for change in (cv2.erode, cv2.dilate))
-    return _Seen(low, high, lab + light, known)
+    low, high = (np.asarray(change(lab, kernel), np.uint8) for change in (cv2.erode, cv2.dilate))
+    return _Seen(low, high, lab, known)
 
 
 def _corners(view: _View) -> npt.NDArray[np.float32]:
@@ -236,11 +239,7 @@ def _corners(view: _View) -> npt.NDArray[np.float32]:
 def _decide(view: _View, seen: list[_Seen], moving: Floats, carried: Floats | None) -> Floats:
     """Soft mask [h, w]."""
     lab = view.lab.astype(np.float32)
-    weights = np.array(WEIGHTS, np.float32)
-    gaps = (np.maximum(np.maximum(one.low - lab, lab - one.high), 0) * weights for one in seen)
-    apart = np.stack([
-        np.where(one.known, np.sqrt((gap * gap).sum(axis=-1)), np.nan) for one, gap in zip(seen, gaps, strict=True)
-    ])  # fmt: skip
+    apart = np.stack([np.where(one.known, _gap(view.lab, one), np.nan) for one in seen])
     order = np.sort(apart, axis=0)  # NaN last
     count = np.isfinite(apart).sum(axis=0)
     rank = np.clip(np.ceil(CONSENSUS * count).astype(int) - 1, 0, None)
@@ -248,7 +247,9 @@ def _decide(view: _View, seen: list[_Seen], moving: Floats, carried: Floats | No
     difference = np.where(count >= LEAST_SAMPLES, np.nan_to_num(difference), 0.0).astype(np.float32)
     least = NOISE * float(np.median(difference))
     bound = np.where(moving >= 0.5, max(FAINT, least), max(CLEAR, least)).astype(np.float32)
-    difference[_shadow(view, lab, seen)] = 0
+    shadow = _shadow(view, lab, seen)
+    difference[shadow] = 0
+    moving = np.where(shadow, np.float32(0), moving)
     soft = np.maximum(_step(difference, bound), moving)
     soft = np.asarray(cv2.GaussianBlur(soft, (5, 5), 0), np.float32)
     if carried is not None:
@@ -256,10 +257,17 @@ def _decide(view: _View, seen: list[_Seen], moving: Floats, carried: Floats | No
     return _tidy(soft)
 
 
+def _gap(lab: Picture, seen: _Seen) -> Floats:
+    """How far colours are outside the range of a sample, weighted, [h, w]."""
+    outside = cv2.max(cv2.subtract(seen.low, lab), cv2.subtract(lab, seen.high)).astype(np.float32)
+    return np.asarray(np.sqrt(cv2.transform(outside * outside, np.square([WEIGHTS]))), np.float32)
+
+
 def _shadow(view: _View, lab: Floats, seen: list[_Seen]) -> Bools:
     """Darker than the background, of the same chroma and texture (Jacques, Jung and Musse, "Background Subtraction and
     Shadow Detection in Grayscale Video Sequences", SIBGRAPI 2005: normalised correlation of small patches)."""
-    behind = np.median(np.stack([one.middle for one in seen]), axis=0)
+    few = seen[:: max(1, len(seen) // SHADOW_SAMPLES)]
+    behind = np.median(np.stack([one.middle for one in few]), axis=0)
     ratio = lab[..., 0] / np.maximum(behind[..., 0], 1)
     chroma = np.hypot(lab[..., 1] - behind[..., 1], lab[..., 2] - behind[..., 2])
     a, b = lab[..., 0], behind[..., 0].astype(np.float32)
@@ -270,7 +278,10 @@ def _shadow(view: _View, lab: Floats, seen: list[_Seen]) -> Bools:
         np.maximum(cv2.blur(a * a, size) - mean_a**2, 0) * np.maximum(cv2.blur(b * b, size) - mean_b**2, 0)
     )
     alike = shared > SHADOW_TEXTURE * np.maximum(spread, 4.0)
-    return np.asarray((ratio > SHADOW[0]) & (ratio < SHADOW[1]) & (chroma < SHADOW_CHROMA) & alike)
+    shadow = (ratio > SHADOW[0]) & (ratio < SHADOW[1]) & (chroma < SHADOW_CHROMA) & alike
+    # A few patches of a thing look alike by chance; those on the rim of a shadow, half in the light, do not.
+    large = cv2.morphologyEx(shadow.astype(np.uint8), cv2.MORPH_OPEN, np.ones(size, np.uint8))
+    return np.asarray(cv2.dilate(large, np.ones(size, np.uint8)) > 0) & (ratio < SHADOW[1]) & (ratio > SHADOW[0])
 
 
 def _tidy(soft: Floats) -> Floats:
