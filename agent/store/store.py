@@ -14,6 +14,7 @@ from agent.store.searches import Searches
 from agent.store.turns import Turns
 
 if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
     from langgraph.checkpoint.sqlite import SqliteSaver
 
     from planners.environment import ToolSource
@@ -48,7 +49,8 @@ class AgentStore:
         """Delete all of a conversation; whether there was any."""
         with self.lock(thread):
             self.searches.forget(thread)
-            known = self.turns.forget(thread) > 0 or self.checkpointer.get_tuple(_config(thread)) is not None
+            config: RunnableConfig = {"configurable": {"thread_id": thread}}
+            known = self.turns.forget(thread) > 0 or self.checkpointer.get_tuple(config) is not None
             self.checkpointer.delete_thread(thread)
         return known
 
@@ -57,7 +59,3 @@ class AgentStore:
         if "checkpointer" in self.__dict__:
             self.checkpointer.conn.close()
         self._database.close()
-
-
-def _config(thread: str):  # type: ignore[no-untyped-def]
-    return {"configurable": {"thread_id": thread}}
