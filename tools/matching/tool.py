@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tools.base import Effects, InvalidArguments, Tool, ToolArgs, ToolContext, ToolResult
+from tools.base import Effects, InvalidArguments, MissingModel, Tool, ToolArgs, ToolContext, ToolResult
 from tools.types import Artifact, Evidence
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from tools.matching.matcher import Matches
+    from tools.matching.matcher import Matcher, Matches
     from tools.matching.relation import Relation
     from tools.media.frame import Picture
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MODELS = {
     "views": "RootSIFT of simulated views and MAGSAC++",
     "sift": "RootSIFT and MAGSAC++",
+    "gim": "GIM and MAGSAC++",
 }
 MAX_LISTED = 200
 MIN_SIDE_PX = 32
@@ -79,8 +80,10 @@ class Match(Tool):
         other_intrinsics: Intrinsics | None = Field(
             None, description="Camera of the second picture; empty = that of the first where sizes are equal."
         )
-        method: Literal["views", "sift"] = Field(
-            "views", description="views: also from very different viewpoints; sift: several times as fast."
+        method: Literal["views", "sift", "gim"] = Field(
+            "views",
+            description="views: also from very different viewpoints; sift: several times as fast; gim: a trained "
+            "network, where its weights are among the models.",
         )
 
     class Result(ToolResult):
@@ -102,15 +105,15 @@ class Match(Tool):
         intrinsics: Literal["given", "assumed"] = Field(description="Whether the cameras were given.")
 
     def run(self, args: Args, context: ToolContext) -> Result:
-        from tools.matching.matcher import MATCHERS
         from tools.matching.relation import relate
 
         first = _side(context, args.picture, args.video, args.at_s)
         second = _side(context, args.other_picture, args.other_video or args.video, args.other_s)
         one, two = _cameras(args, first.rgb, second.rgb)
+        matcher = _matcher(args.method, context)
         context.check_cancelled()
         context.progress("matching", 0.1)
-        matches = MATCHERS[args.method](first.rgb, second.rgb)
+        matches = matcher(first.rgb, second.rgb)
         context.check_cancelled()
         context.progress("checking the matches", 0.8)
         side_px = float(max(*first.rgb.shape[:2], *second.rgb.shape[:2]))
@@ -145,6 +148,22 @@ class Match(Tool):
             direction=[float(part) for part in pose.direction] if pose is not None and directed else None,
             intrinsics="given" if args.intrinsics is not None else "assumed",
         )
+
+
+def _matcher(method: str, context: ToolContext) -> Matcher:
+    from tools.matching.matcher import MATCHERS
+
+    if method != "gim":
+        return MATCHERS[method]
+    from tools.matching.gim.matcher import GimMatcher, find_weights
+
+    weights = find_weights(context.models)
+    if weights is None:
+        raise MissingModel(
+            "match: GIM's weights are not among the models; train them: python -m tools.matching.train --steps 20000 "
+            f"--out {(context.models or Path('MODELS')) / 'gim'}; or use method='views', which needs none"
+        )
+    return GimMatcher.from_pretrained(weights, device=context.device)
 
 
 def _side(context: ToolContext, picture: str, video: str, t_s: float) -> _Side:
