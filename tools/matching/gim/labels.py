@@ -22,7 +22,7 @@ NONE: Labels = np.zeros((0, 4))
 
 @dataclass(frozen=True)
 class LabelConfig:
-    """Thresholds; those that count matches suit pictures of the size at hand."""
+    """Thresholds; those that count labels are for frames of about 512 pixels."""
 
     skips: tuple[int, ...] = (1, 2, 4)
     """Between the frames that are matched, rising, each a multiple of the first; GIM's 10, 20 and 40 frames of a video
@@ -31,8 +31,8 @@ class LabelConfig:
     """A chain ends after so many times the largest skip."""
     least_start: int = 33
     """Labels of the first link of a chain."""
-    least_linked: int = 512
-    """Labels that must be left after every further link."""
+    least_linked: int = 128
+    """Labels that must be left after every further link; GIM has 512, of frames of 1920x1080."""
     least_final: int = 64
     """Of a pair, after all."""
     moved_px: float = 1.0

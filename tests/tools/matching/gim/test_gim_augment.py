@@ -40,6 +40,7 @@ def test_a_dot_is_where_its_label_says(seed: int) -> None:
     picture = dots(points, 240, 320)
     matrix = random_view(points, points[seed % 3], SIDE, rng, HOW, 1.0, flipped=seed % 2 == 1)
     view = warp_picture(picture, matrix, SIDE)
+    assert np.abs(transform(matrix, points[seed % 3 : seed % 3 + 1]) - (SIDE - 1) / 2).max() < 0.45 * SIDE
     seen = 0
     for x, y in transform(matrix, points):
         if 12 < x < SIDE - 12 and 12 < y < SIDE - 12:
@@ -50,6 +51,18 @@ def test_a_dot_is_where_its_label_says(seed: int) -> None:
             assert np.hypot(centre[0] - x, centre[1] - y) < 0.6
             seen += 1
     assert seen >= 1
+
+
+def test_corners_of_the_view_are_tilted_by_no_more_than_is_said() -> None:
+    how = Augmentation(rotation_rad=0.0, scale=(1.0, 1.0), shift=0.0)
+    centre, half = np.array([400.0, 300.0]), np.array([50.0, 50.0])
+    ends = np.array([centre - half, centre + half])
+    crop = centre + np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half * 1.1
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * SIDE - 0.5
+    for seed in range(10):
+        matrix = random_view(ends, centre, SIDE, np.random.default_rng(seed), how, 1.0, flipped=False)
+        moved = np.abs(transform(matrix, crop) - square).max()
+        assert 1 < moved < (how.perspective + 0.02) * SIDE
 
 
 def test_labels_of_a_plane_stay_those_of_one_homography(labelled: Labelled) -> None:

@@ -95,6 +95,19 @@ def test_a_chain_ends_where_too_few_labels_are_left() -> None:
     assert Propagation(match, 21, replace(LOOSE, least_start=401)).farthest(0) is None
 
 
+def test_a_chain_of_one_large_step_is_made_again_in_smaller_ones() -> None:
+    """Frames 0 and 4 share a tenth of the labels, and nothing goes on from there; small steps keep more, up to 3."""
+
+    def match(a: int, b: int) -> Labels:
+        if (a, b) == (0, 4):
+            return labels_of(a, b)[:40]
+        return labels_of(a, b) if b < 4 else NONE
+
+    found = Propagation(match, 9, replace(LOOSE, least_linked=100)).farthest(0)
+    assert found is not None
+    assert (found.second, len(found.labels) > 300) == (3, True)
+
+
 def test_wrong_labels_do_not_arrive() -> None:
     """A third of the labels of every matched pair is wrong, by chance: geometry and meeting in a pixel leave none."""
     rng = np.random.default_rng(2)

@@ -130,8 +130,11 @@ def test_matches_are_mutual_confident_and_off_the_border() -> None:
     places = cell_points(rows, 7) / CELL_PX
     assert len(rows) == (6 - 2 * BORDER_CELLS) * (7 - 2 * BORDER_CELLS)
     assert places.min() == BORDER_CELLS
-    chance[:, 16] = 0.9  # every cell likes 16, which likes the first of them best
-    assert 17 not in mutual(chance * 0.2, size, size, threshold=0.2)[0]
+    chance[17, 16] = 2.0  # 17 and 16 like each other best; 16 of the first picture is left alone
+    rows, columns = mutual(chance, size, size, threshold=0.2)
+    assert dict(zip(rows.tolist(), columns.tolist(), strict=True))[17] == 16
+    assert 16 not in rows
+    assert len(mutual(chance * 0.05, size, size, threshold=0.2)[0]) == 0
 
 
 def test_windows_and_samples_are_where_they_should_be() -> None:
