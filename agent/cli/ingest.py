@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.progress import progress_bar
-from agent.cli.signals import asked_to_end
+from tools.signals import asked_to_end
 
 
 def ingest(

@@ -7,8 +7,8 @@ distant frames.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -25,10 +25,12 @@ from tools.matching.gim.objective import objective
 from tools.matching.matcher import Matcher, match_plain
 from tools.media.synthetic.layer import apply_homography
 from tools.media.synthetic.pairs import MatchingPairs
-from tools.nn.train import CHECKPOINT, NumberedBatches, OptimizerConfig, TrainConfig, train
+from tools.nn.run_folder import claim
+from tools.nn.train import NumberedBatches, OptimizerConfig, TrainConfig, train
 from tools.nn.weights import read_state
+from tools.signals import asked_to_end
 
-RUN, LABELS = "run.json", "labels"
+LABELS = "labels"
 HELD_OUT = 1_000_003
 """Added to the seed: the pairs on which a trained matcher is measured."""
 NEAR_PX = 3.0
@@ -71,21 +73,30 @@ class Recipe:
         return TrainConfig(self.steps, seed=self.seed, optimizer=optimizer, log_every=min(50, self.steps))
 
 
-def fit(recipe: Recipe, folder: Path, *, device: str = "cpu", resume: bool = False) -> Gim:
+def fit(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    device: str = "cpu",
+    resume: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Gim:
     """Train into `folder`, and give the network with the weights that were exported (float16, in eval mode).
 
     `folder` gets `config.json` and `model.safetensors` (`Gim.from_pretrained(folder)` loads them), the checkpoint and
     the log of the loop, `run.json` and the labels of the clips. Raises InvalidArguments when the folder holds another
-    run, or one that nobody asked to resume; and as `tools.nn.train`.
+    run, or one that nobody asked to resume; and as `tools.nn.train`, Cancelled after a checkpoint among it.
     """
     if recipe.side_px % 8 or recipe.side_px < 64:
         raise InvalidArguments(f"pictures of {recipe.side_px} pixels: give a multiple of 8, at least 64")
     model = recipe.network()
-    _claim(folder, recipe, resume=resume)
+    claim(folder, recipe, resume=resume)
     labelled = _labelled(recipe, folder, device) if recipe.clips else []
     examples = Examples(recipe.batch_size, side_px=recipe.side_px, seed=recipe.seed, labelled=labelled)
     batches = NumberedBatches(examples)
-    weights = train(model.to(device), objective, batches, recipe.training(), folder, progress=_tell)
+    weights = train(
+        model.to(device), objective, batches, recipe.training(), folder, cancelled=cancelled, progress=_tell
+    )
     model.load_state_dict(read_state(weights))  # as they will be loaded: rounded to float16
     model.half().save_pretrained(folder)
     return model.float().eval()
@@ -112,18 +123,6 @@ def _labelled(recipe: Recipe, folder: Path, device: str) -> list[Labelled]:
     return labelled_pairs(Path(recipe.clips), matchers, folder / LABELS, progress=typer.echo)
 
 
-def _claim(folder: Path, recipe: Recipe, *, resume: bool) -> None:
-    """Note the recipe in an empty folder, or compare it with the one that is there."""
-    note, wanted = folder / RUN, asdict(recipe)
-    if (folder / CHECKPOINT).exists() and not resume:
-        raise InvalidArguments(f"{folder} holds a run: go on with --resume, or choose another folder")
-    if resume and note.exists() and (before := json.loads(note.read_text(encoding="utf-8"))) != wanted:
-        changed = ", ".join(f"{key} {before.get(key)}" for key in wanted if before.get(key) != wanted[key])
-        raise InvalidArguments(f"{folder} was begun with {changed}: give the same, or choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
-
-
 def _tell(text: str, share: float) -> None:
     typer.echo(f"{share:6.1%} {text}")
 
@@ -144,7 +143,8 @@ def main(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     recipe = Recipe(size, steps, batch_size, side_px, learning_rate, seed, clips, base)
     try:
-        model = fit(recipe, out, device=device, resume=resume)
+        with asked_to_end() as cancelled:
+            model = fit(recipe, out, device=device, resume=resume, cancelled=cancelled)
     except VidereError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error

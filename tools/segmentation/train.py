@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,7 +21,8 @@ from tools.base import InvalidArguments, VidereError
 from tools.media.synthetic.scene import Config as SceneConfig
 from tools.media.synthetic.world import SyntheticVideos
 from tools.nn.hiera import HieraConfig
-from tools.nn.train import CHECKPOINT, OptimizerConfig, TrainConfig, train
+from tools.nn.run_folder import claim
+from tools.nn.train import OptimizerConfig, TrainConfig, train
 from tools.nn.vit import ViTConfig
 from tools.nn.weights import read_state
 from tools.segmentation.model_card import evaluate, write_card
@@ -33,8 +31,8 @@ from tools.segmentation.models.config import Config
 from tools.segmentation.models.network import Sam2Network
 from tools.segmentation.objective import objective
 from tools.segmentation.training_clips import ClipBatches
+from tools.signals import asked_to_end
 
-RUN = "run.json"
 HELD_OUT = 1_000_003
 """Added to the seed: clips of the model card."""
 CLIPS_OF_CARD = 16
@@ -118,7 +116,7 @@ def fit(
     InvalidArguments when the folder holds another run, or one that nobody asked to resume; and as `tools.nn.train`.
     """
     model = recipe.network()
-    _claim(folder, recipe, resume=resume)
+    claim(folder, recipe, resume=resume)
     clips = videos or recipe.videos(model.config.image_size)
     batches = ClipBatches(clips, recipe.batch_size, workers=workers)
     model.to(device)
@@ -126,31 +124,6 @@ def fit(
     model.load_state_dict(read_state(weights))  # as they will be loaded: rounded to float16
     model.half().save_pretrained(folder)
     return model.float().eval()
-
-
-def _claim(folder: Path, recipe: Recipe, *, resume: bool) -> None:
-    """Note the recipe in an empty folder, or compare it with the one that is there."""
-    note, wanted = folder / RUN, asdict(recipe)
-    if (folder / CHECKPOINT).exists() and not resume:
-        raise InvalidArguments(f"{folder} holds a run: go on with --resume, or choose another folder")
-    if resume and note.exists() and (before := json.loads(note.read_text(encoding="utf-8"))) != wanted:
-        changed = ", ".join(f"{key} {before.get(key)}" for key in wanted if before.get(key) != wanted[key])
-        raise InvalidArguments(f"{folder} was begun with {changed}: give the same, or choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
-
-
-@contextmanager
-def _asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Whether the process was interrupted or asked to end since: a step is finished and a checkpoint written first."""
-    stopped = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: stopped.set()) for number in numbers]
-    try:
-        yield stopped.is_set
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _tell(text: str, share: float) -> None:
@@ -184,7 +157,7 @@ def main(
                 "amp": "bfloat16" if device == "cuda" else "off",
             }
         )
-        with _asked_to_stop() as cancelled:
+        with asked_to_end() as cancelled:
             trained = fit(recipe, out, device=device, workers=workers, resume=resume, cancelled=cancelled)
     except (VidereError, ValueError) as error:
         typer.echo(str(error), err=True)

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from agent.cli.signals import asked_to_end
+from tools.signals import asked_to_end
 
 
 def signal_twice(number: signal.Signals) -> None:
