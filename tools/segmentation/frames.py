@@ -1,11 +1,13 @@
-"""Where a predictor gets its pictures from: one at a time, by index, so that a video is never in memory as a whole."""
+"""Where a predictor gets its pictures from: one at a time, by index, so that a video is never in memory as a whole.
+
+Files and pictures in memory are in `tools.segmentation.film`, which needs no torch; streams are here.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,13 +15,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tools.base import InvalidArguments
-from tools.media.frame import Frame, Picture
-
-if TYPE_CHECKING:
-    from tools.media.reader import VideoReader
+from tools.media.frame import Picture
 
 KEPT = 32
-"""Pictures that a source keeps: for corrections nearby, and as the step in which it goes backward."""
+"""Pictures of a stream that are kept, for corrections nearby."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet, for RGB in 0..1."""
 
@@ -35,21 +34,6 @@ class FrameSource(Protocol):
     def picture(self, index: int) -> Picture | None:
         """uint8 RGB [H, W, 3]; None after the end. Raises InvalidArguments for one that cannot be had any more."""
         ...
-
-
-class Pictures:
-    """Pictures that are in memory, all of one size."""
-
-    def __init__(self, pictures: Sequence[Picture]) -> None:
-        if not len(pictures):
-            raise InvalidArguments("no pictures: give at least one")
-        self._pictures = pictures
-        self.num_frames: int | None = len(pictures)
-        self.size = (pictures[0].shape[0], pictures[0].shape[1])
-
-    def picture(self, index: int) -> Picture | None:
-        """The picture, or None after the last."""
-        return self._pictures[index] if 0 <= index < len(self._pictures) else None
 
 
 class _Recent:
@@ -98,48 +82,6 @@ class StreamPictures:
         if kept is None:
             raise InvalidArguments(f"frame {index} of the stream has gone; the last {KEPT} are kept")
         return kept
-
-
-class VideoPictures:
-    """Pictures of a video file, decoded as they are asked for; going backward, KEPT at a time."""
-
-    def __init__(self, reader: VideoReader) -> None:
-        info = reader.info
-        self.size, self.num_frames = (info.height, info.width), info.num_frames
-        self._reader, self._recent = reader, _Recent()
-        self._spacing_s = info.duration_s / max(1, info.num_frames)
-        self._coming: Iterator[Frame] = iter(())
-        self._next = -1
-
-    def picture(self, index: int) -> Picture | None:
-        """The picture, or None after the last."""
-        if index < 0:
-            return None
-        kept = self._recent.get(index)
-        if kept is not None:
-            return kept
-        if not self._next <= index < self._next + KEPT or self._next < 0:
-            self._seek(max(0, index - KEPT + 1))
-        for frame in self._coming:
-            self._next = frame.index + 1
-            self._recent.put(frame.index, frame.rgb)
-            if frame.index == index:
-                return frame.rgb
-        self._next = -1
-        return None
-
-    def _seek(self, index: int) -> None:
-        """Go on at a picture at or before `index`. Times are only guessed: the rate may vary."""
-        back = 0
-        while True:
-            start_s = max(0.0, (index - back) * self._spacing_s)
-            frames = self._reader.frames(start_s)
-            first = next(frames, None)
-            if start_s == 0 or (first is not None and first.index <= index):
-                break
-            back = 2 * back + KEPT
-        if first is not None:
-            self._coming, self._next = chain([first], frames), first.index
 
 
 def to_model(picture: Picture, side: int, device: torch.device) -> Tensor:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from tools.media.synthetic.world import SyntheticVideos
-from tools.segmentation.frames import Pictures
+from tools.segmentation.film import Stills
 from tools.segmentation.models.network import Sam2Network
 from tools.segmentation.objective import mask_iou
 from tools.segmentation.predictor import VideoPredictor
@@ -52,7 +52,7 @@ def region_similarity(found: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]
 def _follow(
     model: Sam2Network, frames: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_], start: str
 ) -> npt.NDArray[np.bool_]:
-    predictor = VideoPredictor(model, Pictures(list(frames)))
+    predictor = VideoPredictor(model, Stills(list(frames)))
     if start == "mask":
         predictor.add_mask(1, 0, mask)
     else:

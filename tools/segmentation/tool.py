@@ -13,8 +13,9 @@ from tools.types import Artifact, Box, Evidence, Interval
 if TYPE_CHECKING:
     from tools.extractor import Row
 
-SECONDS_A_FRAME = 0.25
-"""Expected for one object with the embedded back end, for consent before long work."""
+SECONDS_A_FRAME = 0.1
+"""Processor time of one object at 854x480 with the embedded back end (`python -m evals.bench perception`: 9.8 frames a
+second), for consent before long work."""
 MOST_LISTED = 20
 """Stretches of one object that are given as evidence."""
 

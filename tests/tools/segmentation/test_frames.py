@@ -13,7 +13,9 @@ from PIL import Image
 from tests.fixtures.render import read_stamp, render, stamped_pictures
 from tools.base import InvalidArguments
 from tools.media.reader import VideoReader
-from tools.segmentation.frames import KEPT, Pictures, StreamPictures, VideoPictures, to_model
+from tools.segmentation import film
+from tools.segmentation.film import Film, Stills
+from tools.segmentation.frames import KEPT, StreamPictures, to_model
 
 COUNT = 100
 EVEN = [index / 25 for index in range(COUNT)]
@@ -49,7 +51,7 @@ def test_nothing_at_all_is_an_error() -> None:
     with pytest.raises(InvalidArguments, match="no pictures"):
         StreamPictures([])
     with pytest.raises(InvalidArguments, match="no pictures"):
-        Pictures([])
+        Stills([])
 
 
 def test_a_picture_is_squeezed_as_by_the_released_loader() -> None:
@@ -72,7 +74,7 @@ def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.mark.parametrize("order", ["forward", "backward", "jumps"])
 def test_pictures_of_a_video_come_in_any_order(video: Path, order: str) -> None:
-    frames = VideoPictures(VideoReader(video))
+    frames = Film(VideoReader(video))
     assert (frames.size, frames.num_frames) == ((120, 160), COUNT)
     indices = {
         "forward": list(range(COUNT)),
@@ -85,7 +87,7 @@ def test_pictures_of_a_video_come_in_any_order(video: Path, order: str) -> None:
         assert read_stamp(picture) == index
     assert frames.picture(COUNT) is None
     assert frames.picture(-1) is None
-    assert len(frames._recent._kept) <= KEPT
+    assert len(frames._kept) <= film.KEPT
 
 
 def test_going_backward_decodes_in_runs(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +95,7 @@ def test_going_backward_decodes_in_runs(video: Path, monkeypatch: pytest.MonkeyP
     opened = []
     frames_of = reader.frames
     monkeypatch.setattr(reader, "frames", lambda start_s: opened.append(start_s) or frames_of(start_s))
-    frames = VideoPictures(reader)
+    frames = Film(reader)
     for index in range(COUNT - 1, -1, -1):
         frames.picture(index)
-    assert len(opened) <= 3 * COUNT / KEPT
+    assert len(opened) <= 3 * COUNT / film.KEPT

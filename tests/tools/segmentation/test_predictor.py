@@ -14,7 +14,8 @@ from torch import Tensor
 from tests.tools.segmentation.models.upstream import difference, randomise, reference
 from tools.base import InvalidArguments
 from tools.nn.checkpoint import CheckpointMap
-from tools.segmentation.frames import Pictures, StreamPictures, to_model
+from tools.segmentation.film import Stills
+from tools.segmentation.frames import StreamPictures, to_model
 from tools.segmentation.memory_bank import Entry, MemoryBank
 from tools.segmentation.models.efficienttam import TINY as TINY_TAM
 from tools.segmentation.models.efficienttam import EfficientTAM
@@ -97,7 +98,7 @@ def box_mask(x1: int, y1: int, x2: int, y2: int) -> np.ndarray:
 def test_a_click_and_its_corrections_are_followed_as_by_the_released_predictor(
     model: Sam2, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs, ours = Released(model, pictures, monkeypatch), VideoPredictor(model, Pictures(pictures), options=PLAIN)
+    theirs, ours = Released(model, pictures, monkeypatch), VideoPredictor(model, Stills(pictures), options=PLAIN)
     found = ours.add_points(7, 0, [(20.0, 30.0)])
     assert difference(found.logits()[0], theirs.points(7, 0, [[20.0, 30.0]], [1])) < TOLERANCE
     found = ours.add_points(7, 0, [(80.0, 10.0), (30.0, 25.0)], [0, 1], append=True)
@@ -118,7 +119,7 @@ def test_a_click_and_its_corrections_are_followed_as_by_the_released_predictor(
 def test_a_box_and_a_mask_of_two_objects_are_followed_as_by_the_released_predictor(
     model: Sam2, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs, ours = Released(model, pictures, monkeypatch), VideoPredictor(model, Pictures(pictures), options=PLAIN)
+    theirs, ours = Released(model, pictures, monkeypatch), VideoPredictor(model, Stills(pictures), options=PLAIN)
     found = ours.add_box(1, 2, Box(10, 20, 42, 44))
     expected = theirs.predictor.add_new_points_or_box(theirs.state, 2, 1, box=[10, 20, 42, 44])[2][0, 0]
     assert difference(found.logits()[0], expected) < TOLERANCE
@@ -132,7 +133,7 @@ def test_the_network_alone_is_followed_as_by_the_released_predictor_without_its_
 ) -> None:
     plain = Options(stabilise=False, binarise=False, fill_holes_px=0)
     theirs = Released(model, pictures[:6], monkeypatch, polished=False)
-    ours, polished = (VideoPredictor(model, Pictures(pictures[:6]), options=options) for options in (plain, PLAIN))
+    ours, polished = (VideoPredictor(model, Stills(pictures[:6]), options=options) for options in (plain, PLAIN))
     found = [p.add_points(1, 0, [(20.0, 30.0), (80.0, 10.0)], [1, 0]) for p in (ours, polished)]
     expected = theirs.points(1, 0, [[20.0, 30.0], [80.0, 10.0]], [1, 0])
     assert difference(found[0].logits()[0], expected) < TOLERANCE
@@ -144,7 +145,7 @@ def test_the_network_alone_is_followed_as_by_the_released_predictor_without_its_
 def test_backward_is_followed_as_by_the_released_predictor(
     model: Sam2, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs, ours = Released(model, pictures, monkeypatch), VideoPredictor(model, Pictures(pictures), options=PLAIN)
+    theirs, ours = Released(model, pictures, monkeypatch), VideoPredictor(model, Stills(pictures), options=PLAIN)
     mask = box_mask(10, 10, 50, 60)
     ours.add_mask(1, FRAMES - 3, mask)
     theirs.mask(1, FRAMES - 3, mask)
@@ -152,8 +153,8 @@ def test_backward_is_followed_as_by_the_released_predictor(
 
 
 def test_backward_equals_forward_over_the_reversed_video(model: Sam2, pictures: list[np.ndarray]) -> None:
-    there = VideoPredictor(model, Pictures(pictures), options=PLAIN)
-    back = VideoPredictor(model, Pictures(pictures[::-1]), options=PLAIN)
+    there = VideoPredictor(model, Stills(pictures), options=PLAIN)
+    back = VideoPredictor(model, Stills(pictures[::-1]), options=PLAIN)
     there.add_points(1, FRAMES - 1, [(60.0, 50.0)])
     back.add_points(1, 0, [(60.0, 50.0)])
     for a, b in zip(there.propagate("backward"), back.propagate(), strict=True):
@@ -166,14 +167,14 @@ def test_objects_do_not_change_one_another(model: Sam2, pictures: list[np.ndarra
     torch.manual_seed(0)
     network = model if kind == "sam2" else EfficientTAM(TINY_TAM)
     masks = {1: (0, box_mask(10, 20, 40, 40)), 2: (0, box_mask(50, 5, 70, 60)), 3: (4, box_mask(0, 0, 96, 30))}
-    together = VideoPredictor(network, Pictures(pictures[:9]), options=PLAIN)
+    together = VideoPredictor(network, Stills(pictures[:9]), options=PLAIN)
     for object_id, (frame, mask) in masks.items():
         together.add_mask(object_id, frame, mask)
     found = {m.frame: m for m in together.propagate()}
     assert found[3].objects == (1, 2)
     assert found[4].objects == (1, 2, 3)
     for object_id, (frame, mask) in masks.items():
-        alone = VideoPredictor(network, Pictures(pictures[:9]), options=PLAIN)
+        alone = VideoPredictor(network, Stills(pictures[:9]), options=PLAIN)
         alone.add_mask(object_id, frame, mask)
         for single in alone.propagate():
             shared = found[single.frame]
@@ -196,7 +197,7 @@ def test_what_is_let_go_could_not_have_mattered(
     model: Sam2, pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run() -> list[Tensor]:
-        predictor = VideoPredictor(model, Pictures(pictures), options=PLAIN)
+        predictor = VideoPredictor(model, Stills(pictures), options=PLAIN)
         predictor.add_points(1, 0, [(20.0, 30.0)])
         return [masks.small for masks in predictor.propagate()]
 
@@ -224,7 +225,7 @@ def test_an_object_may_come_while_the_others_are_followed(model: Sam2, pictures:
 
 def test_an_absent_object_is_empty_and_can_come_back(pictures: list[np.ndarray], model: Sam2) -> None:
     head = model.sam_mask_decoder.pred_obj_score_head.layers[-1].bias
-    predictor = VideoPredictor(model, Pictures(pictures), options=PLAIN)
+    predictor = VideoPredictor(model, Stills(pictures), options=PLAIN)
     predictor.add_mask(1, 0, box_mask(10, 20, 40, 40))
     run = predictor.propagate()
     next(run)
@@ -241,7 +242,7 @@ def test_an_absent_object_is_empty_and_can_come_back(pictures: list[np.ndarray],
 
 
 def test_a_correction_far_back_takes_the_mask_that_was_found(model: Sam2, pictures: list[np.ndarray]) -> None:
-    predictor = VideoPredictor(model, Pictures(pictures), options=PLAIN)
+    predictor = VideoPredictor(model, Stills(pictures), options=PLAIN)
     predictor.add_points(1, 0, [(20.0, 30.0)])
     for _ in predictor.propagate():
         pass
@@ -270,7 +271,7 @@ def test_small_holes_are_filled_and_large_ones_are_not(model: Sam2) -> None:
 
 @pytest.mark.parametrize("frames", [1, 2])
 def test_very_short_videos_work(model: Sam2, pictures: list[np.ndarray], frames: int) -> None:
-    predictor = VideoPredictor(model, Pictures(pictures[:frames]))
+    predictor = VideoPredictor(model, Stills(pictures[:frames]))
     predictor.add_points(1, 0, [(20.0, 30.0)])
     assert [m.frame for m in predictor.propagate()] == list(range(frames))
     again = predictor.add_points(1, 0, [(30.0, 30.0)], append=True)
@@ -300,7 +301,7 @@ def test_very_short_videos_work(model: Sam2, pictures: list[np.ndarray], frames:
 def test_what_cannot_be_done_is_told_in_one_line(
     model: Sam2, pictures: list[np.ndarray], call: object, message: str
 ) -> None:
-    predictor = VideoPredictor(model, Pictures(pictures))
+    predictor = VideoPredictor(model, Stills(pictures))
     with pytest.raises(InvalidArguments, match=message) as caught:
         call(predictor)  # type: ignore[operator]
     assert "\n" not in str(caught.value)
@@ -308,7 +309,7 @@ def test_what_cannot_be_done_is_told_in_one_line(
 
 
 def test_forgetting_the_last_prompt_forgets_the_object(model: Sam2, pictures: list[np.ndarray]) -> None:
-    predictor = VideoPredictor(model, Pictures(pictures))
+    predictor = VideoPredictor(model, Stills(pictures))
     predictor.add_points(1, 0, [(20.0, 30.0)])
     predictor.add_points(1, 4, [(20.0, 30.0)])
     predictor.remove_prompts(1, 4)
@@ -320,7 +321,7 @@ def test_forgetting_the_last_prompt_forgets_the_object(model: Sam2, pictures: li
 
 def test_logits_have_the_size_of_the_source(model: Sam2) -> None:
     odd = np.zeros((33, 47, 3), np.uint8)
-    predictor = VideoPredictor(model, Pictures([odd]))
+    predictor = VideoPredictor(model, Stills([odd]))
     found = predictor.add_points(1, 0, [(20.0, 30.0)])
     assert found.logits().shape == (1, 33, 47)
     assert found.masks().dtype == bool
@@ -333,7 +334,7 @@ def test_without_pointer_times_predictors_agree_too(
     theirs, ours = reference(config), Sam2(config)
     randomise(theirs, 2)
     CheckpointMap().load(ours, theirs.state_dict())
-    released, predictor = Released(ours, pictures, monkeypatch), VideoPredictor(ours, Pictures(pictures), options=PLAIN)
+    released, predictor = Released(ours, pictures, monkeypatch), VideoPredictor(ours, Stills(pictures), options=PLAIN)
     mask = box_mask(10, 10, 50, 60)
     predictor.add_mask(1, 0, mask)
     released.mask(1, 0, mask)

@@ -19,7 +19,7 @@ from tools.media.synthetic.clip import Clip
 from tools.media.synthetic.scene import Config as SceneConfig
 from tools.media.synthetic.world import SyntheticVideos
 from tools.segmentation import train as module
-from tools.segmentation.frames import Pictures
+from tools.segmentation.film import Stills
 from tools.segmentation.model_card import evaluate, region_similarity
 from tools.segmentation.models.efficienttam import EfficientTAM
 from tools.segmentation.models.network import Sam2Network
@@ -81,7 +81,7 @@ def test_exported_weights_give_the_same_masks(family: type[Sam2Network], tmp_pat
     mask = clip.labels()[0] > 0
     found = []
     for model in (trained, loaded):
-        predictor = VideoPredictor(model, Pictures(list(clip.frames())))
+        predictor = VideoPredictor(model, Stills(list(clip.frames())))
         predictor.add_mask(1, 0, mask)
         found.append(torch.cat([masks.small for masks in predictor.propagate()]))
     assert torch.equal(*found)

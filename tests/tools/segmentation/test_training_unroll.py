@@ -8,7 +8,7 @@ import torch
 
 from tools.media.synthetic.scene import Config as SceneConfig
 from tools.media.synthetic.world import SyntheticVideos
-from tools.segmentation.frames import Pictures
+from tools.segmentation.film import Stills
 from tools.segmentation.models import efficienttam, sam2
 from tools.segmentation.models.network import Prompts, Sam2Network
 from tools.segmentation.predictor import Options, VideoPredictor
@@ -45,7 +45,7 @@ def test_answers_are_those_of_the_predictor(family: type[Sam2Network], videos: S
         answers = unroll(model, clips, Plan({0: "mask"}), np.random.default_rng(0))
     options = Options(stabilise=False, binarise=False, fill_holes_px=0)
     for row, clip in enumerate(clips.owner.tolist()):
-        predictor = VideoPredictor(model, Pictures(list(videos[clip].frames())), options=options)
+        predictor = VideoPredictor(model, Stills(list(videos[clip].frames())), options=options)
         predictor.add_mask(1, 0, clips.masks[row, 0].numpy())
         for found, answer in zip(list(predictor.propagate())[1:], answers, strict=True):
             best = answer.found.ious[row].argmax()
