@@ -40,12 +40,6 @@ class Caller:
     """Told of every step."""
 
 
-def _plain_gate() -> Gate:
-    from tools.safety.gate import load_gate
-
-    return load_gate("plain")
-
-
 @dataclass
 class Run:
     """Made anew for every question, and again for one that is gone on with; it is not kept, the graph's state is."""
@@ -56,7 +50,7 @@ class Run:
     ingest_tools: IngestTools
     artifacts: Path
     trace_id: str
-    gate: Gate = field(default_factory=_plain_gate)
+    gate: Gate
     """Judges questions, and what tools make."""
     caller: Caller = Caller()
     thread: str = ""

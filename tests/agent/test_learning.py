@@ -16,6 +16,7 @@ from memory.experience import FOLDER, Experience
 from planners.trace import Proposed
 from tools.registry import Registry
 from tools.retrieval.minilm import MiniLMEmbedder
+from tools.safety.gate import load_gate
 
 QUESTION = "When does the scene change?"
 VIDEO = "ab" * 8
@@ -46,6 +47,7 @@ def ask(library: Library, embedder: MiniLMEmbedder, settings: Settings | None = 
         ingest_tools=IngestTools([], [], embedder),
         artifacts=Path(library.root) / "artifacts",
         trace_id="test",
+        gate=load_gate("plain"),
     )
     state: AskState = {"resolved": QUESTION, "options": [], "video_ids": [VIDEO]}
     runtime = Runtime(context=run)

@@ -24,6 +24,7 @@ from tools.base import InvalidArguments
 from tools.registry import Registry
 from tools.retrieval.embed_facts import embed_rows
 from tools.retrieval.minilm import MiniLMEmbedder
+from tools.safety.gate import load_gate
 
 VIDEO = "ab" * 8
 QUESTION = "Where does the ship go?"
@@ -76,6 +77,7 @@ def ask(
         ingest_tools=IngestTools([], [], embedder),
         artifacts=Path(library.root) / "artifacts",
         trace_id="test",
+        gate=load_gate("plain"),
     )
     state: AskState = {"resolved": question, "options": [], "video_ids": [VIDEO]}
     search(state, Runtime(context=run))

@@ -15,6 +15,7 @@ from memory import Library, VideoRecord
 from planners.answer import Answer
 from tools.registry import Registry
 from tools.retrieval.minilm import MiniLMEmbedder
+from tools.safety.gate import load_gate
 
 NUM_SHOTS = {"a" * 16: 2, "b" * 16: 5, "c" * 16: 1}
 
@@ -54,6 +55,7 @@ def ask(library: Library, embedder: MiniLMEmbedder, question: str, *options: str
         ingest_tools=IngestTools([], [], embedder),
         artifacts=Path(library.root) / "artifacts",
         trace_id="test",
+        gate=load_gate("plain"),
     )
     state: AskState = {"resolved": question, "options": list(options), "video_ids": list(NUM_SHOTS)}
     search(state, Runtime(context=run))
