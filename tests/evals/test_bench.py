@@ -19,6 +19,7 @@ from evals.bench.result import Result
 from tools.base import MediaError, ToolFailed
 from tools.media.reader import VideoReader
 from tools.media.sample import render_sample
+from tools.media.sound import MONO
 from tools.media.writer import VideoWriter
 
 MEASURES = """
@@ -56,7 +57,7 @@ def test_the_limit_of_cores_holds_for_children_and_ends() -> None:
 
 def test_a_repeated_clip_has_every_picture_at_an_even_rate(tmp_path: Path) -> None:
     source = tmp_path / "short.mp4"
-    with VideoWriter(source, 64, 48, Fraction(25), sound=True) as writer:
+    with VideoWriter(source, 64, 48, Fraction(25), sound=MONO) as writer:
         for index in range(30):
             writer.add(np.full((48, 64, 3), 8 * index, np.uint8))
         writer.add_sound(np.zeros(int(1.2 * 16_000), np.float32))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tools.media.listen import JITTER_S, Resampler, Samples
-from tools.media.sound import SAMPLE_RATE_HZ, AudioChunk
+from tools.media.listen import JITTER_S, Resampler
+from tools.media.sound import SAMPLE_RATE_HZ, AudioChunk, Samples
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -34,7 +34,7 @@ class LiveSound:
 
     def add(self, block: AudioFrame, start_s: float | None) -> Iterator[AudioChunk]:
         """Take in a block that begins at a stream time; gives the chunks that it completes."""
-        samples = self._resampler.convert(block)
+        samples = self._resampler.convert(block)[0]
         said = self._expected if start_s is None else round(start_s * SAMPLE_RATE_HZ)
         if said is None:
             return

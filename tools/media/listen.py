@@ -1,4 +1,4 @@
-"""Reading the sound of a file: 16 kHz mono chunks on the clock of the pictures, gaps filled, memory bounded."""
+"""Reading the sound of a file on the clock of its pictures, gaps filled, memory bounded: 16 kHz mono, or as it is."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from tools.media.open import MAX_SECONDS, open_media, sound_stream
-from tools.media.sound import SAMPLE_RATE_HZ, AudioChunk
+from tools.media.sound import MONO, AudioChunk, Samples, SoundFormat
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.container import InputContainer
 
 log = logging.getLogger(__name__)
-
-Samples = npt.NDArray[np.float32]
 
 JITTER_S = 0.05
 """Stamps that are off by less are rounding of the container, not a gap."""
@@ -34,25 +31,38 @@ def read_sound(path: Path, zero_s: float, start_s: float, end_s: float, chunk_s:
     `zero_s` is the stamp of the first presented picture. Sound before it is left out, gaps are silence. A file without
     a sound track gives nothing.
     """
-    size = max(1, round(chunk_s * SAMPLE_RATE_HZ))
-    begin = round(start_s * SAMPLE_RATE_HZ)
-    end = round(min(end_s, MAX_SECONDS) * SAMPLE_RATE_HZ)
-    chunk = np.zeros(size, dtype=np.float32)
+    at_s = start_s
+    for samples in read_track(path, zero_s, MONO, start_s, end_s, chunk_s):
+        chunk = AudioChunk(at_s, samples[0])
+        at_s = chunk.end_s
+        yield chunk
+
+
+def read_track(
+    path: Path, zero_s: float, form: SoundFormat, start_s: float, end_s: float, chunk_s: float = 1.0
+) -> Iterator[Samples]:
+    """The same in another format: float32 [channels, N] a chunk, one after the other from start_s on."""
+    size = max(1, round(chunk_s * form.rate_hz))
+    begin = round(start_s * form.rate_hz)
+    end = round(min(end_s, MAX_SECONDS) * form.rate_hz)
+    chunk: Samples | None = None
     held = 0
-    for samples in _continuous(_blocks(path, zero_s, start_s), begin, size):
-        samples = samples[: max(0, end - begin - held)]
-        while len(samples):
-            part = samples[: size - held]
-            chunk[held : held + len(part)] = part
-            held += len(part)
-            samples = samples[len(part) :]
+    for samples in _continuous(_blocks(path, zero_s, start_s, form), begin, size):
+        samples = samples[:, : max(0, end - begin - held)]
+        while samples.shape[1]:
+            if chunk is None:
+                chunk = np.zeros((len(samples), size), dtype=np.float32)
+            part = samples[:, : size - held]
+            chunk[:, held : held + part.shape[1]] = part
+            held += part.shape[1]
+            samples = samples[:, part.shape[1] :]
             if held == size:
-                yield AudioChunk(begin / SAMPLE_RATE_HZ, chunk)
-                chunk, begin, held = np.zeros(size, dtype=np.float32), begin + size, 0
+                yield chunk
+                chunk, begin, held = None, begin + size, 0
         if begin + held >= end:
             break
-    if held:
-        yield AudioChunk(begin / SAMPLE_RATE_HZ, chunk[:held])
+    if chunk is not None:
+        yield chunk[:, :held]
 
 
 def _continuous(blocks: Iterator[tuple[int, Samples]], position: int, size: int) -> Iterator[Samples]:
@@ -60,29 +70,29 @@ def _continuous(blocks: Iterator[tuple[int, Samples]], position: int, size: int)
     for start, samples in blocks:
         while position < start:
             silence = min(size, start - position)
-            yield np.zeros(silence, dtype=np.float32)
+            yield np.zeros((*samples.shape[:-1], silence), dtype=np.float32)
             position += silence
-        fresh = samples[position - start :]
-        if len(fresh):
+        fresh = samples[..., position - start :]
+        if fresh.shape[-1]:
             yield fresh
-            position += len(fresh)
+            position += fresh.shape[-1]
 
 
-def _blocks(path: Path, zero_s: float, start_s: float) -> Iterator[tuple[int, Samples]]:
-    """(sample position on the clock of the pictures, float32 mono) as decoded."""
+def _blocks(path: Path, zero_s: float, start_s: float, form: SoundFormat) -> Iterator[tuple[int, Samples]]:
+    """(sample position on the clock of the pictures, float32 [channels, N]) as decoded."""
     with open_media(path, sound=True) as container:
         expected: int | None = None
-        resampler = Resampler()
+        resampler = Resampler(form)
         for block in _decode(container, path, start_s + zero_s - PREROLL_S if start_s > 0 else None):
             stamp_s = block.time
             samples = resampler.convert(block)
-            said = expected if stamp_s is None else round((stamp_s - zero_s) * SAMPLE_RATE_HZ)
+            said = expected if stamp_s is None else round((stamp_s - zero_s) * form.rate_hz)
             if said is None:
                 said = 0
-            if expected is None or abs(said - expected) > JITTER_S * SAMPLE_RATE_HZ:
+            if expected is None or abs(said - expected) > JITTER_S * form.rate_hz:
                 expected = said
             yield expected, samples
-            expected += len(samples)
+            expected += samples.shape[1]
         if expected is not None:
             yield expected, resampler.rest()
 
@@ -113,12 +123,13 @@ def _decode(container: InputContainer, path: Path, seek_s: float | None) -> Iter
 
 
 class Resampler:
-    """To float32 mono at SAMPLE_RATE_HZ; begins anew when the source changes its rate or layout."""
+    """To float32 [channels, N] of a format; begins anew when the source changes its rate or layout."""
 
-    def __init__(self) -> None:
+    def __init__(self, form: SoundFormat = MONO) -> None:
         import av
 
-        self._make = lambda: av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+        self._make = lambda: av.AudioResampler(format="fltp", layout=form.layout, rate=form.rate_hz)
+        self._channels = av.AudioLayout(form.layout).nb_channels
         self._resampler = self._make()
         self._source: tuple[str, str, int] | None = None
 
@@ -128,13 +139,12 @@ class Resampler:
             self._resampler, self._source = self._make(), source
         # Stamps are counted by the caller; given here, the resampler would fill gaps in its own way.
         block.pts = None
-        return _joined(self._resampler.resample(block))
+        return self._joined(self._resampler.resample(block))
 
     def rest(self) -> Samples:
         """What the filter still holds at the end."""
-        return _joined(self._resampler.resample(None)) if self._source else np.zeros(0, dtype=np.float32)
+        return self._joined(self._resampler.resample(None) if self._source else [])
 
-
-def _joined(parts: list[AudioFrame]) -> Samples:
-    arrays = [part.to_ndarray().reshape(-1).astype(np.float32, copy=False) for part in parts]
-    return np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.float32)
+    def _joined(self, parts: list[AudioFrame]) -> Samples:
+        arrays = [part.to_ndarray().astype(np.float32, copy=False) for part in parts]
+        return np.concatenate(arrays, axis=1) if arrays else np.zeros((self._channels, 0), dtype=np.float32)

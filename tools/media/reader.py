@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from tools.base import MediaError
 from tools.media.frame import Frame
 from tools.media.index import PacketIndex
-from tools.media.listen import read_sound
+from tools.media.listen import read_sound, read_track
 from tools.media.open import open_media, picture_stream, sound_stream
 from tools.media.probe import MediaInfo
-from tools.media.sound import AudioChunk
+from tools.media.sound import AudioChunk, Samples, SoundFormat
 
 if TYPE_CHECKING:
     import av
@@ -98,6 +98,15 @@ class VideoReader:
         Gaps are filled with silence; sound before the first picture is left out. No sound track: nothing.
         """
         return read_sound(self.path, self._index.zero_s, start_s, end_s, chunk_s)
+
+    def track(self, form: SoundFormat, start_s: float = 0.0, end_s: float = math.inf) -> Iterator[Samples]:
+        """The sound in a format of choice, float32 [channels, N] a second, one after the other from start_s on."""
+        return read_track(self.path, self._index.zero_s, form, start_s, end_s)
+
+    @property
+    def index(self) -> PacketIndex:
+        """Stamps and key frames of the pictures."""
+        return self._index
 
     def _frame(self, pts: int, picture: av.VideoFrame) -> Frame:
         # A stream may change its size on the way; as in a player, the picture is then shown at the size of the first.

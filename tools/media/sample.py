@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.media.frame import Picture
-from tools.media.sound import SAMPLE_RATE_HZ
+from tools.media.sound import MONO, SAMPLE_RATE_HZ
 from tools.media.writer import VideoWriter
 
 WIDTH, HEIGHT, FPS = 640, 360, 25
@@ -22,7 +22,7 @@ TITLE, LINE = "VIDERE DEMO", "watch once, ask many times"
 def render_sample(path: Path) -> Path:
     """Write the clip; always the same."""
     wall = _wall()
-    with VideoWriter(path, WIDTH, HEIGHT, FPS, sound=True) as writer:
+    with VideoWriter(path, WIDTH, HEIGHT, FPS, sound=MONO) as writer:
         for index in range(10 * FPS):
             t_s = index / FPS
             writer.add(_table(t_s) if t_s < 4 else _title(t_s) if t_s < 7 else _pan(wall, t_s - 7))

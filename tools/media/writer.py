@@ -1,24 +1,27 @@
-"""Writing MP4 clips: H.264 pictures and, where wanted, AAC sound; complete or not there at all."""
+"""Writing MP4 clips: H.264 pictures and, where wanted, AAC sound, encoded or copied; complete or not there at all."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from tools.media.frame import Picture
-from tools.media.sound import SAMPLE_RATE_HZ
+from tools.media.sound import Samples, SoundFormat
 
 if TYPE_CHECKING:
+    import av
     from av.audio.stream import AudioStream
     from av.video.stream import VideoStream
 
 SOUND_BLOCK = 1024
+MOST_SOUND_BITS = 96_000
+"""A second and channel; low rates take less."""
 TIME_BASE = Fraction(1, 90_000)
 BT709, LIMITED_RANGE = 1, 1
 """Written into the stream, so that every player turns the pictures back into the same colours."""
@@ -28,10 +31,22 @@ class VideoWriter:
     """Context manager; the file appears under its name when the block ends without an error.
 
     Pictures are uint8 RGB [height, width, 3]; odd sizes are padded by one pixel (H.264 needs even ones). Times default
-    to index / fps; `add(rgb, t_s)` sets them (they must increase). `sound` must be told at the start.
+    to index / fps; `add(rgb, t_s)` sets them (they must increase). What sound there will be must be told at the start:
+    `sound` is encoded from samples (`add_sound`), `copied` is a track of another file whose packets are taken as they
+    are (`copy_sound`). `metadata` are tags of the file.
     """
 
-    def __init__(self, path: Path, width: int, height: int, fps: Fraction | int, *, sound: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        fps: Fraction | int,
+        *,
+        sound: SoundFormat | None = None,
+        copied: AudioStream | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
         import av
 
         self.path = path
@@ -39,6 +54,7 @@ class VideoWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._temporary = path.with_name(f".{path.stem}.{os.getpid()}.mp4")
         self._container = av.open(str(self._temporary), "w", options={"movflags": "faststart"})
+        self._container.metadata.update(metadata or {})
         codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
         self._rate = Fraction(fps)
         stream = cast("VideoStream", self._container.add_stream(codec, rate=self._rate))
@@ -51,17 +67,23 @@ class VideoWriter:
         context.color_range = LIMITED_RANGE
         self._stream = stream
         self._count = 0
-        self._sound: AudioStream | None = None
         self._heard = 0
-        if sound:
-            self._sound = cast("AudioStream", self._container.add_stream("aac", rate=SAMPLE_RATE_HZ))
-            self._sound.layout = "mono"
+        self._format = sound
+        self._sound: AudioStream | None = None
+        if sound is not None:
+            self._sound = cast("AudioStream", self._container.add_stream("aac", rate=sound.rate_hz))
+            self._sound.layout = sound.layout
+            self._sound.bit_rate = min(MOST_SOUND_BITS, 4 * sound.rate_hz) * self._sound.channels
+        self._copied = self._container.add_stream_from_template(copied) if copied is not None else None
 
     def __enter__(self) -> VideoWriter:
         return self
 
-    def add(self, rgb: Picture, t_s: float | None = None) -> None:
-        """Append a picture, shown from `t_s` on. Raises ValueError when its size is not that of the clip."""
+    def add(self, rgb: Picture, t_s: float | None = None, lasts_s: float | None = None) -> None:
+        """Append a picture, shown from `t_s` on, the last one for `lasts_s` (default 1 / fps).
+
+        Raises ValueError when its size is not that of the clip.
+        """
         import av
 
         width, height = self._size
@@ -73,23 +95,35 @@ class VideoWriter:
         frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", threads=1)
         at_s = self._count / self._rate if t_s is None else Fraction(t_s)
         frame.pts, frame.time_base = round(at_s / TIME_BASE), TIME_BASE
-        frame.duration = round(1 / self._rate / TIME_BASE)
+        lasts = 1 / self._rate if lasts_s is None else Fraction(lasts_s)
+        frame.duration = max(1, round(lasts / TIME_BASE))
         self._count += 1
         self._container.mux(self._stream.encode(frame))
 
-    def add_sound(self, samples: npt.NDArray[np.float32]) -> None:
-        """Append float32 mono sound at SAMPLE_RATE_HZ; the first sample is heard with a picture at 0 s."""
+    def add_sound(self, samples: Samples) -> None:
+        """Append sound in the format that was told: float32 [channels, N], or [N] of one channel.
+
+        The first sample is heard with a picture at 0 s.
+        """
         import av
 
-        if self._sound is None:
+        if self._sound is None or self._format is None:
             raise ValueError("this writer was made without sound")
-        for start in range(0, len(samples), SOUND_BLOCK):
-            block = np.ascontiguousarray(samples[start : start + SOUND_BLOCK], dtype=np.float32)
-            frame = av.AudioFrame.from_ndarray(block[None], format="fltp", layout="mono")
-            frame.sample_rate, frame.pts = SAMPLE_RATE_HZ, self._heard
-            frame.time_base = Fraction(1, SAMPLE_RATE_HZ)
-            self._heard += len(block)
+        samples = np.atleast_2d(samples)
+        for start in range(0, samples.shape[1], SOUND_BLOCK):
+            block = np.ascontiguousarray(samples[:, start : start + SOUND_BLOCK], dtype=np.float32)
+            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=self._format.layout)
+            frame.sample_rate, frame.pts = self._format.rate_hz, self._heard
+            frame.time_base = Fraction(1, self._format.rate_hz)
+            self._heard += block.shape[1]
             self._container.mux(self._sound.encode(frame))
+
+    def copy_sound(self, packet: av.Packet) -> None:
+        """Append a packet of the copied track; its stamps count from a picture at 0 s."""
+        if self._copied is None:
+            raise ValueError("this writer copies no sound")
+        packet.stream = self._copied
+        self._container.mux(packet)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

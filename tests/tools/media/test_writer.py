@@ -12,12 +12,13 @@ import pytest
 from tests.fixtures.render import blank, corners, read_stamp, stamped, stamped_pictures, tone
 from tools.media.reader import VideoReader
 from tools.media.sample import render_sample
+from tools.media.sound import MONO
 from tools.media.writer import VideoWriter
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "new" / "clip.mp4"
-    with VideoWriter(path, 160, 120, Fraction(30000, 1001), sound=True) as writer:
+    with VideoWriter(path, 160, 120, Fraction(30000, 1001), sound=MONO) as writer:
         for picture in stamped_pictures(30):
             writer.add(picture)
         writer.add_sound(tone(440, 0.5, 0.8, 1.0))
