@@ -1,19 +1,28 @@
-"""The folder of a training run: which run it holds, so that none is gone on with by another recipe."""
+"""The folder of a training run: which run it holds, so that none is gone on with by another recipe, and its weights."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from tools.base import InvalidArguments
-from tools.nn.train import CHECKPOINT
+import typer
+
+from tools.base import InvalidArguments, VidereError
+from tools.nn.pretrained import Pretrained
+from tools.nn.train import CHECKPOINT, Batches, Loss, TrainConfig, train
+from tools.nn.weights import read_state
+from tools.signals import asked_to_end
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 RUN = "run.json"
+M = TypeVar("M", bound=Pretrained)
+B = TypeVar("B")
 
 
 def claim(folder: Path, recipe: DataclassInstance, *, resume: bool) -> None:
@@ -29,3 +38,40 @@ def claim(folder: Path, recipe: DataclassInstance, *, resume: bool) -> None:
         raise InvalidArguments(f"{folder} was begun with {changed}: give the same, or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     note.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+
+
+def train_into(
+    folder: Path,
+    model: M,
+    loss: Loss[B],
+    batches: Batches[B],
+    config: TrainConfig,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> M:
+    """Train, and give the network as it will be loaded: in eval mode, its weights rounded to float16.
+
+    `folder` gets `config.json` and `model.safetensors` (`from_pretrained(folder)` loads them), the loop's checkpoint
+    and its log. Lines of the log are told on the terminal. Raises as `tools.nn.train`, Cancelled among it.
+    """
+    weights = train(model, loss, batches, config, folder, cancelled=cancelled, progress=_tell)
+    model.load_state_dict(read_state(weights))
+    model.half().save_pretrained(folder)
+    return model.float().eval()
+
+
+@contextmanager
+def command() -> Iterator[Callable[[], bool]]:
+    """Around the work of a training command; gives `cancelled()`, true after Ctrl-C.
+
+    An error of ours is one line and exit code 2.
+    """
+    try:
+        with asked_to_end() as cancelled:
+            yield cancelled
+    except VidereError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+
+
+def _tell(text: str, share: float) -> None:
+    typer.echo(f"{share:6.1%} {text}")

@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
-from tools.foreground import train as training
+from tools.base import InvalidArguments
+from tools.foreground import course as training
 from tools.foreground.made import triples, videos
 from tools.foreground.mustan import OFFSET, TINY, Mustan
 from tools.foreground.mustan_segmenter import MustanSegmenter, find_weights
 from tools.media.frame import Frame
+from tools.nn.course import training_command
 
 
 def frames(num: int, size: tuple[int, int] = (20, 30)) -> list[Frame]:
@@ -72,14 +75,23 @@ def test_made_triples_show_what_moves_beside_what_only_looks_like_it() -> None:
     assert change[batch.moving].mean() > 1.5 * change[~batch.moving].mean()
 
 
-def test_training_writes_a_model_that_segments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--model", "mustan", "--steps", "2", "--batch-size", "2", "--side-px", "32", "--device", "cpu"]
-    training.main([*arguments, "--out", str(tmp_path)])
-    assert "16 unseen made clips" in capsys.readouterr().out
-    (tmp_path / "model").rename(tmp_path / "mustan")
+def test_training_writes_a_model_that_segments_and_how_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "SIDE_PX", 32)
+    monkeypatch.setattr(training, "HELD_OUT_CLIPS", 1)
+    monkeypatch.setattr(training, "HELD_OUT_FRAMES", 7)
+    app = training_command("tools.segmentation.train", {"mustan": training.MustanCourse("mustan2")})
+    options = ["--model", "mustan", "--steps", "2", "--batch-size", "2", "--out", str(tmp_path / "mustan")]
+    told = CliRunner().invoke(app, options)
+    assert told.exit_code == 0, told.output
+    assert "F of the mask of what moves, by the back end without weights" in told.output
     folder = find_weights(tmp_path)
     assert folder is not None
     loaded = MustanSegmenter.from_pretrained(folder)
     assert loaded.network.config == TINY["mustan2"]
     assert find_weights(None) is find_weights(tmp_path / "mustan") is None
     assert len(list(loaded.stream(frames(2)))) == 2
+
+
+def test_clips_too_short_for_three_frames_are_refused() -> None:
+    with pytest.raises(InvalidArguments, match="clips of 6 frames"):
+        videos(32, num_frames=6)

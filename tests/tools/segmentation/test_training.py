@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import typer
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
@@ -18,34 +18,36 @@ from tools.base import Cancelled, InvalidArguments
 from tools.media.synthetic.clip import Clip
 from tools.media.synthetic.scene import Config as SceneConfig
 from tools.media.synthetic.world import SyntheticVideos
-from tools.segmentation import train as module
+from tools.nn.course import Course, Recipe, fit, training_command
+from tools.nn.figures import FIGURES, beats_embedded
+from tools.segmentation import course as module
+from tools.segmentation.course import EFFICIENTTAM, SAM2, SamCourse, evaluate, region_similarity
 from tools.segmentation.film import Stills
-from tools.segmentation.model_card import evaluate, region_similarity
 from tools.segmentation.models.efficienttam import EfficientTAM
 from tools.segmentation.models.network import Sam2Network
 from tools.segmentation.models.sam2 import Sam2
 from tools.segmentation.predictor import VideoPredictor
-from tools.segmentation.train import CONFIGS, FAMILIES, Recipe, fit
+from tools.segmentation.train import COURSES
 
-SHORT = Recipe(steps=3, batch_size=1, frames=2)
+SMALL = {
+    "efficienttam": SamCourse(EfficientTAM, {"tiny": replace(EFFICIENTTAM["tiny"], image_size=64)}),
+    "sam2": SamCourse(Sam2, {"tiny": replace(SAM2["tiny"], image_size=64)}),
+}
+"""`tiny` at half its side."""
+SHORT = Recipe("efficienttam", "tiny", steps=3, batch_size=1, frames=2, learning_rate=4e-4)
 
 
-class OneClip(SyntheticVideos):
+class OneClip(SamCourse):
     """The same clip for ever: clean, with one object that moves."""
 
-    def __init__(self, side: int, num_frames: int) -> None:
-        scene = SceneConfig(height=side, width=side, num_frames=num_frames, objects=(2, 2), damage=0, leaving=0, cut=0)
-        super().__init__(scene, seed=3)
+    def videos(self, recipe: Recipe) -> SyntheticVideos:
+        scene = SceneConfig(height=64, width=64, num_frames=recipe.frames, objects=(2, 2), damage=0, leaving=0, cut=0)
+        return _Again(scene, seed=3)
 
+
+class _Again(SyntheticVideos):
     def __getitem__(self, index: int) -> Clip:
         return super().__getitem__(0)
-
-
-@pytest.fixture
-def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`tiny` at half its side."""
-    configs = {family: {"tiny": replace(CONFIGS[family]["tiny"], image_size=64)} for family in CONFIGS}
-    monkeypatch.setattr(module, "CONFIGS", configs)
 
 
 def stop_after(calls: int) -> Iterator[bool]:
@@ -53,31 +55,31 @@ def stop_after(calls: int) -> Iterator[bool]:
     yield True
 
 
-@pytest.mark.usefixtures("small_pictures")
-@pytest.mark.parametrize("family", ["efficienttam", "sam2"])
-def test_a_run_that_was_stopped_ends_with_the_same_weights(family: str, tmp_path: Path) -> None:
-    recipe = replace(SHORT, model=family)  # type: ignore[arg-type]
-    fit(recipe, tmp_path / "whole")
+@pytest.mark.parametrize("name", COURSES)
+def test_a_run_that_was_stopped_ends_with_the_same_weights(name: str, tmp_path: Path) -> None:
+    course: Course[Any, Any] = SMALL.get(name, COURSES[name])
+    frames = max(2, course.frames) if name not in SMALL else 2
+    recipe = course.recipe(name, 3, config="tiny", batch_size=1, frames=frames)
+    fit(course, recipe, tmp_path / "whole")
     with pytest.raises(Cancelled, match="step 1 of 3"):
-        fit(recipe, tmp_path / "stopped", cancelled=stop_after(1).__next__)
-    fit(recipe, tmp_path / "stopped", resume=True)
-    whole, stopped = (load_file(tmp_path / name / "checkpoint.safetensors") for name in ("whole", "stopped"))
+        fit(course, recipe, tmp_path / "stopped", cancelled=stop_after(1).__next__)
+    fit(course, recipe, tmp_path / "stopped", resume=True)
+    whole, stopped = (load_file(tmp_path / run / "checkpoint.safetensors") for run in ("whole", "stopped"))
     assert whole.keys() == stopped.keys()
-    assert [name for name in whole if not torch.equal(whole[name], stopped[name])] == []
-    fresh = recipe.network().state_dict()
-    assert not torch.equal(whole["model.obj_ptr_proj.layers.0.weight"], fresh["obj_ptr_proj.layers.0.weight"])
+    assert [key for key in whole if not torch.equal(whole[key], stopped[key])] == []
+    fresh = course.network(recipe).state_dict()
+    assert any(not torch.equal(whole[f"model.{key}"], value) for key, value in fresh.items())
 
 
-@pytest.mark.usefixtures("small_pictures")
-@pytest.mark.parametrize("family", [EfficientTAM, Sam2])
-def test_exported_weights_give_the_same_masks(family: type[Sam2Network], tmp_path: Path) -> None:
-    name = next(name for name, known in FAMILIES.items() if known is family)
-    videos = OneClip(64, 3)
-    trained = fit(replace(SHORT, model=name, steps=1), tmp_path, videos=videos)  # type: ignore[arg-type]
-    loaded = family.from_pretrained(tmp_path)
+@pytest.mark.parametrize("family", ["efficienttam", "sam2"])
+def test_exported_weights_give_the_same_masks(family: str, tmp_path: Path) -> None:
+    course = SMALL[family]
+    recipe = replace(SHORT, model=family, steps=1, frames=3)
+    trained = fit(course, recipe, tmp_path)
+    loaded = course.kind.from_pretrained(tmp_path)
     assert loaded.config == trained.config
     assert not loaded.training
-    clip = videos[0]
+    clip = course.videos(recipe)[0]
     mask = clip.labels()[0] > 0
     found = []
     for model in (trained, loaded):
@@ -87,45 +89,48 @@ def test_exported_weights_give_the_same_masks(family: type[Sam2Network], tmp_pat
     assert torch.equal(*found)
 
 
-@pytest.mark.usefixtures("small_pictures")
 def test_a_folder_holds_one_run(tmp_path: Path) -> None:
-    fit(replace(SHORT, steps=1), tmp_path)
+    course, recipe = SMALL["efficienttam"], replace(SHORT, steps=1)
+    fit(course, recipe, tmp_path)
     with pytest.raises(InvalidArguments, match="--resume"):
-        fit(replace(SHORT, steps=1), tmp_path)
+        fit(course, recipe, tmp_path)
     with pytest.raises(InvalidArguments, match="begun with frames 2"):
-        fit(replace(SHORT, steps=1, frames=3), tmp_path, resume=True)
+        fit(course, replace(recipe, frames=3), tmp_path, resume=True)
 
 
 def test_names_that_are_not_there_are_refused() -> None:
-    with pytest.raises(InvalidArguments, match="choose of efficienttam: tiny, small, ti"):
-        Recipe(config="huge").network()
+    with pytest.raises(InvalidArguments, match="'huge'; choose of small, tiny, ti"):
+        COURSES["efficienttam"].network(replace(SHORT, config="huge"))
 
 
 @pytest.mark.parametrize("family", ["efficienttam", "sam2"])
 def test_the_weights_of_a_small_network_fit_into_the_package(family: str) -> None:
+    course: Course[Sam2Network, Any] = COURSES[family]
     with torch.device("meta"):
-        model = FAMILIES[family](CONFIGS[family]["small"])
+        model = course.build(course.configs["small"])
     assert 2 * sum(p.numel() for p in model.parameters()) <= 12_000_000
 
 
-@pytest.mark.usefixtures("small_pictures")
-def test_the_command_writes_weights_and_their_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CLIPS_OF_CARD", 2)
-    app = typer.Typer()
-    app.command()(module.main)
-    options = ["--model", "efficienttam", "--config", "tiny", "--steps", "1", "--batch-size", "1", "--frames", "2"]
-    options += ["--out", str(tmp_path)]
+def test_the_command_writes_weights_figures_and_their_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HELD_OUT_CLIPS", 2)
+    app = training_command("tools.segmentation.train", SMALL)
+    options = ["--model", "efficienttam", "--steps", "1", "--batch-size", "1", "--frames", "2", "--out", str(tmp_path)]
     result = CliRunner().invoke(app, options)
     assert result.exit_code == 0, result.output
-    scores = json.loads(result.output.splitlines()[-1])
+    told = json.loads(result.output.splitlines()[-1])
+    figures = json.loads((tmp_path / FIGURES).read_text())
+    assert told["J from the mask of the first frame"] == figures["trained"]
+    assert beats_embedded(tmp_path) == (figures["trained"] > figures["without"])
     card = (tmp_path / "README.md").read_text()
     assert "python -m tools.segmentation.train --model efficienttam --config tiny --steps 1" in card
-    assert f"| from one click in the first frame | {scores['click']:.3f} |" in card
+    assert f"| J from one click in the first frame | {told['J from one click in the first frame']:.3f} |" in card
     assert "| frames | 2 |" in card
     again = CliRunner().invoke(app, options)
     assert again.exit_code == 2
     assert "--resume" in again.output
-    assert CliRunner().invoke(app, ["--model", "mask", "--steps", "1", "--out", str(tmp_path)]).exit_code == 2
+    wrong = CliRunner().invoke(app, ["--model", "mask", "--steps", "1", "--out", str(tmp_path)])
+    assert wrong.exit_code == 2
+    assert "choose of efficienttam, sam2" in wrong.output
 
 
 def test_region_similarity() -> None:
@@ -137,11 +142,10 @@ def test_region_similarity() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("small_pictures")
 def test_a_clip_is_learnt(tmp_path: Path) -> None:
-    videos = OneClip(64, 3)
-    recipe = Recipe(steps=200, batch_size=1, frames=3, learning_rate=2e-3)
-    scores = evaluate(fit(recipe, tmp_path, videos=videos), videos, 1)
+    course = OneClip(EfficientTAM, SMALL["efficienttam"].configs)
+    recipe = replace(SHORT, steps=200, frames=3, learning_rate=2e-3)
+    scores = evaluate(fit(course, recipe, tmp_path), course.videos(recipe), 1)
     assert scores["mask"] > 0.9
     assert scores["click"] > 0.9
     assert scores["still"] < 0.8  # the object moves: keeping its mask where it was would not do
