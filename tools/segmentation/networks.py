@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tools.base import InvalidArguments, MissingModel
 from tools.media.frame import Frame
+from tools.nn.figures import beats_embedded
 from tools.segmentation.film import Frames
 from tools.segmentation.prompts import Direction, Prompt, Seen, Span, starts
 
@@ -39,19 +41,43 @@ NETWORKS = {
 on a GPU."""
 
 
+TRAINED = ("efficienttam", "sam2")
+"""Weights of any size that `python -m tools.segmentation.train` wrote, in a folder of this name."""
+
+
 def find_network(models: Path | None, device: str = "cpu") -> str | None:
-    """Name of the best network whose weights are below the folder of models; None when there is none."""
+    """Name of the best network whose weights are below the folder of models; None when there is none.
+
+    Published ones come first; those that were trained here count where they were measured to beat the embedded one.
+    """
     order = NETWORKS if device == "cpu" else reversed(NETWORKS)
-    return next((name for name in order if _file(models, name) is not None), None)
+    published = next((name for name in order if _file(models, name) is not None), None)
+    if published is not None or models is None:
+        return published
+    return next((name for name in TRAINED if _file(models, name) and beats_embedded(models / name)), None)
 
 
 def _file(models: Path | None, name: str) -> Path | None:
-    """`<models>/<repository or its last part>/<file>`, or `<models>/<file>`."""
+    """`<models>/<repository or its last part>/<file>` or `<models>/<file>`; of TRAINED `<models>/<name>/...`."""
     if models is None:
         return None
+    if name in TRAINED:
+        written = models / name / "model.safetensors"
+        return written if written.is_file() and written.with_name("config.json").is_file() else None
     weights = NETWORKS[name]
     folders = (models / weights.repo, models / weights.repo.rpartition("/")[2], models)
     return next((folder / weights.file for folder in folders if (folder / weights.file).is_file()), None)
+
+
+def _missing(models: Path | None, name: str) -> MissingModel:
+    """The error, with the command that gets the weights."""
+    where = models or "$VIDERE_MODELS"
+    if name in TRAINED:
+        command = f"python -m tools.segmentation.train --model {name} --steps 20000 --out {where}/{name}"
+        return MissingModel(f"no {name} that was trained here: {command}")
+    repo, file = NETWORKS[name]
+    folder = f"{where}/{repo.rpartition('/')[2]}"
+    return MissingModel(f"no weights of {name} here: hf download {repo} {file} --local-dir {folder}")
 
 
 class NetworkBackend:
@@ -59,16 +85,16 @@ class NetworkBackend:
 
     def __init__(self, name: str, models: Path | None, device: str) -> None:
         """Raises InvalidArguments for an unknown name, MissingModel with the command that gets the weights."""
-        if name not in NETWORKS:
-            raise InvalidArguments(f"there is no model {name!r}; choose auto, embedded, {', '.join(NETWORKS)}")
+        if name not in NETWORKS and name not in TRAINED:
+            known = ", ".join((*NETWORKS, *TRAINED))
+            raise InvalidArguments(f"there is no model {name!r}; choose auto, embedded, {known}")
         found = _file(models, name)
         if found is None:
-            weights = NETWORKS[name]
-            folder = f"{models or '$VIDERE_MODELS'}/{weights.repo.rpartition('/')[2]}"
-            raise MissingModel(
-                f"no weights of {name} here: hf download {weights.repo} {weights.file} --local-dir {folder}"
-            )
+            raise _missing(models, name)
         self.model, self._path, self._device = name, found, device
+        if name in TRAINED:  # another training is another model
+            with found.open("rb") as file:
+                self.model += f" trained here, {hashlib.file_digest(file, 'sha256').hexdigest()[:8]}"
         self._network: Sam2Network | None = None
 
     def _loaded(self) -> Sam2Network:
