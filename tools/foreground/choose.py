@@ -1,15 +1,20 @@
-"""Which model separates the foreground: MUSTAN where its weights are here, else the one that needs none."""
+"""Which model separates the foreground: MUSTAN where it was measured to be better, else the one without weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from tools.base import MissingModel
 from tools.foreground.model import Foreground, foregrounds
-from tools.foreground.mustan_segmenter import MustanSegmenter, find_weights
+from tools.foreground.mustan_segmenter import FOLDER, MustanSegmenter, find_weights
 from tools.media.frame import Frame
+from tools.nn.figures import beats_embedded
+
+if TYPE_CHECKING:
+    from tools.foreground.tool import Choice
 
 EMBEDDED = "registered sample consensus and flow"
 SEEN = 3
@@ -24,10 +29,18 @@ class Backend(NamedTuple):
     """The foreground of each frame, in order."""
 
 
-def choose(models: Path | None, *, device: str = "cpu") -> Backend:
-    """The best that is here; `models` is the folder of models. Raises CheckpointError for weights that do not fit."""
+def choose(models: Path | None, model: Choice = "auto", *, device: str = "cpu") -> Backend:
+    """The one asked for, or the best that is here; `models` is the folder of models.
+
+    By itself MUSTAN is taken where the figures beside its weights, which training writes, are above those of the
+    embedded one. Raises MissingModel with the command that trains it, CheckpointError for weights that do not fit.
+    """
     weights = find_weights(models)
-    if weights is None:
+    if model == "mustan" and weights is None:
+        folder = f"{models or '$VIDERE_MODELS'}/{FOLDER}"
+        command = f"python -m tools.segmentation.train --model mustan --steps 20000 --out {folder}"
+        raise MissingModel(f"no weights of mustan here: {command}")
+    if weights is None or model == "embedded" or (model == "auto" and not beats_embedded(weights)):
         return Backend(EMBEDDED, foregrounds)
     segmenter = MustanSegmenter.from_pretrained(weights, device=device)
     return Backend(segmenter.model, partial(_by_mustan, segmenter))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ LEAST_SHARE = 0.001
 MAX_FRAMES = 900
 GREEN = (40, 230, 90)
 GAP_STEPS = 2.5
+Choice = Literal["auto", "mustan", "embedded"]
 
 
 class Moment(BaseModel):
@@ -38,7 +39,7 @@ class Moment(BaseModel):
 class SegmentForeground(Tool):
     """Everything that moves by itself, as one mask a frame; there is no choice of objects.
 
-    Backends, best first: MUSTAN (weights), registered samples and flow.
+    Backends: MUSTAN (weights) where it was measured to be the better one, registered samples and flow.
     """
 
     name: ClassVar[str] = "foreground"
@@ -54,6 +55,7 @@ class SegmentForeground(Tool):
         start_s: float = Field(0.0, ge=0, description="Start of the interval, seconds.")
         end_s: float | None = Field(None, ge=0, description="End of the interval, seconds; empty = end of the video.")
         hz: float = Field(8.0, gt=0, le=60, description="Frames a second that are looked at.")
+        model: Choice = Field("auto", description="'auto' = the best that is here; 'mustan' needs weights.")
 
     class Result(ToolResult):
         moments: list[Moment] = Field(description="Frames in which something moves, by time.")
@@ -64,7 +66,7 @@ class SegmentForeground(Tool):
         from tools.foreground.choose import choose
 
         video = context.video_id(args.video)
-        backend = choose(context.models, device=context.device)
+        backend = choose(context.models, args.model, device=context.device)
         with context.reader(video) as reader:
             end_s = _end_s(args, reader)
             clips = _Clips(context, reader, args.hz)
@@ -79,7 +81,7 @@ class SegmentForeground(Tool):
                     if shares[-1] >= LEAST_SHARE:
                         moments.append(Moment(t_s=found.frame.t_s, share=shares[-1], box=_box(mask)))
                         rows.append(_observation(moments[-1], mask, found.soft))
-        params = {"model": backend.model, **args.model_dump(exclude={"video"})}
+        params = {"model": backend.model, **args.model_dump(exclude={"video", "model"})}
         _remember(context, video, rows, params)
         confidence = float(np.mean([row["confidence"] for row in rows])) if rows else 0.5
         return self.Result(
