@@ -1,0 +1,212 @@
+"""Writing edited videos: pictures with their own times and the sound that belongs to them, in memory that is bounded.
+
+H.264 and AAC in MP4. Pictures keep the presentation times of their source, sound is cut and stretched to exactly the
+same times, so nothing drifts. A file appears when it is complete.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from tools.base import ToolContext, ToolFailed
+from tools.editing.provenance import OutFile
+from tools.editing.soundtrack import Piece, soundtrack
+from tools.media.frame import Frame, Picture
+from tools.media.reader import VideoReader
+from tools.media.writer import VideoWriter
+
+Transform = Callable[[Frame], Picture]
+TICK_S = 1e-4
+"""Times that differ by less are the same."""
+MAX_FPS = 120
+SPED_UP_FPS = 60
+"""What is sped up keeps at most so many frames a second: fewer would be seen later than they are heard."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A video that was written."""
+
+    path: Path
+    duration_s: float
+    num_frames: int
+
+
+def render_pictures(
+    context: ToolContext,
+    reader: VideoReader,
+    out: OutFile,
+    transform: Transform,
+    *,
+    start_s: float = 0.0,
+    end_s: float = math.inf,
+    note: str = "writing the video",
+) -> Rendered:
+    """A stretch of a video with every picture changed; the sound of the stretch goes with it.
+
+    `transform` gets the upright frames once, in order, and gives uint8 RGB of one size, which may be another than the
+    source's. Sound that can be copied, because all of it is kept, is copied. Raises ToolFailed, Cancelled.
+    """
+    piece = Piece(reader.path, start_s, end_s).within(reader.info.duration_s)
+    frames = ((t_s, transform(frame)) for t_s, frame in _frames_of(reader, piece))
+    return render_stream(
+        context, frames, out, fps=reader.info.fps, end_s=piece.lasts_s, sound=[piece], note=note, open_files=[reader]
+    )
+
+
+def render_pieces(
+    context: ToolContext,
+    pieces: Sequence[Piece],
+    out: OutFile,
+    *,
+    size: tuple[int, int] | None = None,
+    note: str = "writing the video",
+) -> Rendered:
+    """Stretches of videos one after the other, each at its speed, with its sound.
+
+    Pictures are fitted into `size` (width, height; by default that of the first piece) with black beside them. Every
+    piece keeps its own frame rate; one that is sped up at most SPED_UP_FPS. Raises MediaError,
+    ToolFailed, Cancelled.
+    """
+    readers: dict[Path, VideoReader] = {}
+    for piece in pieces:
+        if piece.path not in readers:
+            readers[piece.path] = VideoReader(piece.path)
+    pieces = [piece.within(readers[piece.path].info.duration_s) for piece in pieces]
+    first = readers[pieces[0].path].info
+    size = size or (first.width, first.height)
+
+    def frames() -> Iterator[tuple[float, Picture]]:
+        at_s = 0.0
+        for piece in pieces:
+            reader = readers[piece.path]
+            for t_s, frame in _frames_of(reader, piece):
+                yield at_s + t_s, letterboxed(frame.rgb, size)
+            at_s += piece.lasts_s
+
+    fps = max(readers[piece.path].info.fps for piece in pieces)
+    end_s = sum(piece.lasts_s for piece in pieces)
+    return render_stream(
+        context, frames(), out, fps=fps, end_s=end_s, sound=pieces, note=note, open_files=list(readers.values())
+    )
+
+
+def render_stream(
+    context: ToolContext,
+    frames: Iterator[tuple[float, Picture]],
+    out: OutFile,
+    *,
+    fps: Fraction,
+    end_s: float,
+    sound: Sequence[Piece] = (),
+    note: str = "writing the video",
+    open_files: Sequence[VideoReader] = (),
+) -> Rendered:
+    """Pictures with times that rise from 0 s (the last is shown until `end_s`), and the sound of pieces.
+
+    Pictures are uint8 RGB of one size. The lengths of the `sound` pieces should add up to `end_s`; without any piece
+    that has sound there is no track. `fps` is what the file says its rate is. `open_files` saves opening files of the
+    pieces again. Raises MediaError, ToolFailed (no picture, or the file cannot be written), Cancelled.
+    """
+    import av
+
+    first = next(frames, None)
+    if first is None:
+        raise ToolFailed(f"{out.path.name}: no picture to write; ask for a longer stretch of the video")
+    height, width = first[1].shape[:2]
+    track = soundtrack(_readers(sound, open_files))
+    rate = fps if 0 < fps <= MAX_FPS else Fraction(25)
+    count = 0
+    try:
+        with (
+            closing(track) if track else nullcontext(),
+            VideoWriter(out.path, width, height, rate, metadata=out.tags) as writer,
+        ):
+            if track:
+                track.attach(writer)
+            for t_s, until_s, picture in _with_ends(first, frames, end_s):
+                context.check_cancelled()
+                context.progress(note, min(1.0, t_s / end_s) if end_s > 0 else 1.0)
+                writer.add(picture, t_s, until_s - t_s)
+                if track:
+                    track.write(t_s)
+                count += 1
+            if track:
+                track.write(math.inf)
+    except (OSError, av.error.FFmpegError) as error:
+        raise ToolFailed(f"{out.path}: cannot be written ({error}); make room or choose another folder") from error
+    return Rendered(out.path, end_s, count)
+
+
+def letterboxed(rgb: Picture, size: tuple[int, int]) -> Picture:
+    """A picture scaled to fit into (width, height), in the middle, with black beside it."""
+    import cv2
+
+    width, height = size
+    if (rgb.shape[1], rgb.shape[0]) == size:
+        return rgb
+    scale = min(width / rgb.shape[1], height / rgb.shape[0])
+    inner = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
+    fitted = cv2.resize(rgb, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    canvas = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    canvas[top : top + inner[1], left : left + inner[0]] = fitted
+    return canvas
+
+
+def _frames_of(reader: VideoReader, piece: Piece) -> Iterator[tuple[float, Frame]]:
+    """(time from the start of the piece in the output, frame), at most SPED_UP_FPS of what is sped up."""
+    timed = _timed(reader, piece)
+    if piece.speed <= 1:
+        yield from timed
+        return
+    last = next(timed)
+    for following in timed:
+        if int(following[0] * SPED_UP_FPS) != int(last[0] * SPED_UP_FPS):
+            yield last
+        last = following
+    yield last
+
+
+def _timed(reader: VideoReader, piece: Piece) -> Iterator[tuple[float, Frame]]:
+    """The frame that is on show when the piece begins, then those that follow."""
+    started = False
+    for frame in reader.frames(piece.start_s, piece.end_s):
+        if frame.t_s >= piece.end_s - TICK_S:
+            break
+        if not started and frame.t_s > piece.start_s + TICK_S:
+            yield 0.0, reader.frame_at(piece.start_s)
+        started = True
+        yield max(0.0, frame.t_s - piece.start_s) / piece.speed, frame
+    if not started:
+        yield 0.0, reader.frame_at(piece.start_s)
+
+
+def _with_ends(
+    first: tuple[float, Picture], rest: Iterator[tuple[float, Picture]], end_s: float
+) -> Iterator[tuple[float, float, Picture]]:
+    """(time, time of the next one, picture); one that comes too soon to be seen is left out."""
+    t_s, picture = first
+    for next_s, following in rest:
+        if next_s - t_s < TICK_S:
+            continue
+        yield t_s, next_s, picture
+        t_s, picture = next_s, following
+    yield t_s, max(end_s, t_s + TICK_S), picture
+
+
+def _readers(pieces: Sequence[Piece], open_files: Sequence[VideoReader]) -> list[tuple[Piece, VideoReader]]:
+    known = {reader.path: reader for reader in open_files}
+    found = []
+    for piece in pieces:
+        if piece.path not in known:
+            known[piece.path] = VideoReader(piece.path)
+        found.append((piece.within(known[piece.path].info.duration_s), known[piece.path]))
+    return found
