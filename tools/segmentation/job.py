@@ -22,7 +22,7 @@ from tools.segmentation.embedded.backend import VERSION, EmbeddedBackend
 from tools.segmentation.film import Film
 from tools.segmentation.masklets import Mask, Masklet, Sight, decode, encode, rows
 from tools.segmentation.networks import NetworkBackend, find_network
-from tools.segmentation.phrase import ground_phrase
+from tools.segmentation.phrase import Grounded, ground_phrase
 from tools.segmentation.prompts import Backend, Prompt, Seen, Span, starts
 from tools.types import Box, Interval
 
@@ -74,7 +74,7 @@ def prepare(args: Segment.Args, context: ToolContext, video: str, reader: VideoR
     if args.phrase:
         grounded = ground_phrase(args.phrase, context, video, Interval(first.t_s, last.t_s), MOST_OBJECTS)
         number = max((one.object for one in asked), default=0)
-        asked += [_from_box(number + i, one.t_s, one.box, info, one.filled) for i, one in enumerate(grounded, 1)]
+        asked += [_from_words(number + i, one, info) for i, one in enumerate(grounded, 1)]
         notes = [f"{args.phrase!r} was taken for {why}" for why in dict.fromkeys(one.why for one in grounded)]
     if args.mask_file:
         asked += _from_file(Path(args.mask_file), args.mask_t_s, max((one.object for one in asked), default=0))
@@ -125,17 +125,19 @@ def _asked(args: Segment.Args) -> list[ObjectPrompt]:
     return asked
 
 
-def _from_box(number: int, t_s: float, box: Box, info: Any, filled: bool) -> ObjectPrompt:
-    """A box out of memory, cut to the picture; `filled` makes it a mask."""
+def _from_words(number: int, one: Grounded, info: Any) -> ObjectPrompt:
+    """What a phrase was taken for: its mask where that is known, else its box, cut to the picture."""
     from tools.segmentation.tool import MaskCode, ObjectPrompt
 
-    x1, y1 = max(0.0, box.x1), max(0.0, box.y1)
-    x2, y2 = min(float(info.width), box.x2), min(float(info.height), box.y2)
-    if not filled:
-        return ObjectPrompt(object=number, t_s=t_s, box=Box(x1, y1, x2, y2))
-    mask = np.zeros((info.height, info.width), np.bool_)
-    mask[int(y1) : math.ceil(y2), int(x1) : math.ceil(x2)] = True
-    return ObjectPrompt(object=number, t_s=t_s, mask=MaskCode(size=mask.shape, counts=encode(mask)))
+    x1, y1 = max(0.0, one.box.x1), max(0.0, one.box.y1)
+    x2, y2 = min(float(info.width), one.box.x2), min(float(info.height), one.box.y2)
+    mask = one.mask
+    if one.filled:
+        mask = np.zeros((info.height, info.width), np.bool_)
+        mask[int(y1) : math.ceil(y2), int(x1) : math.ceil(x2)] = True
+    if mask is None:
+        return ObjectPrompt(object=number, t_s=one.t_s, box=Box(x1, y1, x2, y2))
+    return ObjectPrompt(object=number, t_s=one.t_s, mask=MaskCode(size=mask.shape, counts=encode(mask)))
 
 
 def _from_file(path: Path, t_s: float, number: int) -> list[ObjectPrompt]:

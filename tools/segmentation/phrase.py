@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tools.base import ToolContext, ToolFailed
 from tools.colours.names import COLOUR_NAMES, parse_colour
+from tools.segmentation.prompts import Mask
 from tools.segmentation.referring import referred, sounding
 from tools.text.similarity import text_similarity
 from tools.types import Box, Interval
@@ -52,6 +53,8 @@ class Grounded:
     confidence: float
     filled: bool = False
     """Whether the thing is the whole box: texts."""
+    mask: Mask | None = field(default=None, repr=False, compare=False)
+    """bool [H, W] of that frame, where it is known."""
 
 
 def ground_phrase(phrase: str, context: ToolContext, video: str, span: Interval, most: int) -> list[Grounded]:
@@ -67,7 +70,7 @@ def ground_phrase(phrase: str, context: ToolContext, video: str, span: Interval,
     if quoted or re.search(rf"\b({TEXT})\b", words):
         found = _texts(quoted.group(1) if quoted else "", context, video, span)
     elif (meant := sounding(phrase, context, video, span)) is not None:
-        found = [Grounded(*meant)]
+        found = [Grounded(**meant._asdict())]
     elif find_checkpoint(context.models) is not None:
         found = _detected(phrase, context, video, span)
     elif re.search(rf"\b({PERSON})\b", words):
@@ -77,7 +80,7 @@ def ground_phrase(phrase: str, context: ToolContext, video: str, span: Interval,
     elif colour is not None:
         found = _coloured(colour, context, video, span)
     elif (meant := referred(phrase, context, video, span)) is not None:
-        found = [Grounded(*meant)]
+        found = [Grounded(**meant._asdict())]
     else:
         why = (
             f"{_unknown(words)!r} can only be found by a detector, and none is here; give a point or a box, ask for a "

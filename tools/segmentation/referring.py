@@ -1,13 +1,16 @@
 """What words or the sound of a video mean, by EPCFormer and CATR, when weights for them lie on this machine.
 
 Neither model's trained weights were released. Those that were trained here (`save_pretrained`) are looked for in the
-folders `epcformer` (with RoBERTa's `tokenizer.json`), `catr` and `vggish` below the folder of models.
+folders `epcformer` (with a `tokenizer.json`), `catr` and `vggish` (also inside `catr`) below the folder of models.
+Weights are loaded once and stay in memory, one set of each, until others are asked for.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +18,12 @@ import numpy.typing as npt
 from tools.base import ToolContext
 from tools.media.spread import spread_frames
 from tools.segmentation.masklets import box_of
+from tools.segmentation.prompts import Mask
 from tools.types import Box, Interval
+
+if TYPE_CHECKING:
+    from tools.segmentation.catr.segmenter import SoundingSegmenter
+    from tools.segmentation.epcformer.segmenter import ReferringSegmenter
 
 FRAMES = 5
 """That the networks look at, spread over the interval; as many as they are trained with."""
@@ -29,6 +37,8 @@ class Meant(NamedTuple):
     box: Box
     why: str
     confidence: float
+    mask: Mask
+    """bool [H, W] of that frame."""
 
 
 def referred(phrase: str, context: ToolContext, video: str, span: Interval) -> Meant | None:
@@ -39,11 +49,8 @@ def referred(phrase: str, context: ToolContext, video: str, span: Interval) -> M
     folder = None if context.models is None else context.models / "epcformer"
     if folder is None or not (folder / "tokenizer.json").is_file():
         return None
-    from tools.segmentation.epcformer.segmenter import ReferringSegmenter
-
     frames = spread_frames(context, video, FRAMES, span.start_s, _end(span))
-    segmenter = ReferringSegmenter.from_pretrained(folder)
-    segmenter.model.to(context.device)
+    segmenter = _reader(folder, _written(folder), context.device)
     found = segmenter.segment(np.stack([frame.rgb for frame in frames]), text=phrase)
     return _best([frame.t_s for frame in frames], found.masks, found.scores, "what EPCFormer takes the words for")
 
@@ -55,7 +62,7 @@ def sounding(phrase: str, context: ToolContext, video: str, span: Interval) -> M
     if models is None or not re.search(rf"\b({SOUND})\b", phrase.lower()) or not (models / "catr").is_dir():
         return None
     from tools.nn.vggish import SAMPLE_RATE_HZ
-    from tools.segmentation.catr.segmenter import PATCH_S, SoundingSegmenter
+    from tools.segmentation.catr.segmenter import PATCH_S
 
     count = max(1, min(FRAMES, int(span.duration_s / PATCH_S)))
     start_s = max(span.start_s, (span.start_s + span.end_s - count * PATCH_S) / 2)
@@ -69,17 +76,43 @@ def sounding(phrase: str, context: ToolContext, video: str, span: Interval) -> M
         frames = [reader.frame_at(t_s) for t_s in times]
     missing = round((count * PATCH_S + rest_s) * SAMPLE_RATE_HZ) - len(sound)
     sound = np.pad(sound, (0, max(0, missing)))  # silence after the end
-    segmenter = SoundingSegmenter.from_pretrained(models / "catr", models / "vggish")
-    segmenter.model.to(context.device)
-    segmenter.ears.to(context.device)
+    eyes, ears = models / "catr", models / "catr" / "vggish"
+    ears = ears if ears.is_dir() else models / "vggish"
+    segmenter = _listener(eyes, ears, (_written(eyes), _written(ears)), context.device)
     found = segmenter.segment(np.stack([frame.rgb for frame in frames]), sound)
     return _best([frame.t_s for frame in frames], found.masks, found.scores, "what CATR hears")
+
+
+@lru_cache(maxsize=1)
+def _reader(folder: Path, written: int, device: str) -> ReferringSegmenter:
+    """EPCFormer; `written` makes weights that are written anew be loaded anew."""
+    from tools.segmentation.epcformer.segmenter import ReferringSegmenter
+
+    segmenter = ReferringSegmenter.from_pretrained(folder)
+    segmenter.model.to(device)
+    return segmenter
+
+
+@lru_cache(maxsize=1)
+def _listener(catr: Path, vggish: Path, written: tuple[int, int], device: str) -> SoundingSegmenter:
+    """CATR and what it hears with."""
+    from tools.segmentation.catr.segmenter import SoundingSegmenter
+
+    segmenter = SoundingSegmenter.from_pretrained(catr, vggish)
+    segmenter.model.to(device)
+    segmenter.ears.to(device)
+    return segmenter
+
+
+def _written(folder: Path) -> int:
+    """When the newest file of a folder was written, ns."""
+    return max((path.stat().st_mtime_ns for path in folder.iterdir()), default=0) if folder.is_dir() else 0
 
 
 def _best(times: list[float], masks: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32], why: str) -> Meant | None:
     """The surest frame whose mask is not empty."""
     seen = [
-        Meant(t_s, box, why, float(score))
+        Meant(t_s, box, why, float(score), mask)
         for t_s, mask, score in zip(times, masks, scores, strict=True)
         if (box := box_of(mask)) is not None
     ]

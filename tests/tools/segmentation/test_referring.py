@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +14,20 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import nn
 
 from tests.fixtures.render import Track, render, tone
-from tests.tools.segmentation.scenes import FPS, moving, watched
+from tests.tools.segmentation.scenes import FPS, moving, overlap, watched
 from tools.base import MissingModel, ToolContext
 from tools.nn.vggish import TINY as TINY_EARS
 from tools.nn.vggish import VGGish
 from tools.segmentation.catr.config import TINY as TINY_CATR
 from tools.segmentation.catr.network import Catr
+from tools.segmentation.catr.segmenter import SoundingSegmenter
 from tools.segmentation.epcformer.config import TINY as TINY_EPC
 from tools.segmentation.epcformer.network import EpcFormer
+from tools.segmentation.epcformer.segmenter import ReferredObject, ReferringSegmenter
+from tools.segmentation.masklets import decode
 from tools.segmentation.phrase import ground_phrase
-from tools.segmentation.referring import sounding
+from tools.segmentation.referring import referred, sounding
+from tools.segmentation.tool import Segment
 from tools.types import Box, Interval
 
 SPAN = Interval(0.0, 1.9)
@@ -62,6 +68,9 @@ def test_words_that_memory_does_not_know_are_asked_of_epcformer(tmp_path: Path, 
         ground_phrase("the zebra", context, "ab" * 8, SPAN, 4)
     (found,) = ground_phrase("the zebra", replace(context, models=weights), "ab" * 8, SPAN, 4)
     assert found.box == WHOLE
+    assert found.mask is not None
+    assert found.mask.shape == (96, 128)
+    assert found.mask.all()
     assert SPAN.start_s <= found.t_s <= SPAN.end_s
     assert "EPCFormer" in found.why
     assert 0 < found.confidence < 1
@@ -84,3 +93,51 @@ def test_only_a_phrase_about_sound_in_a_video_with_sound_is_heard(tmp_path: Path
     assert sounding("the zebra", loud, "ab" * 8, SPAN) is None
     assert sounding("whatever makes the noise", replace(loud, models=tmp_path), "ab" * 8, SPAN) is None
     assert sounding("whatever makes the noise", loud, "ab" * 8, SPAN) is not None
+
+
+def test_segment_is_handed_the_mask(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not its box, from which another region would be taken."""
+    given = _wedge()
+    monkeypatch.setattr(ReferringSegmenter, "segment", lambda *_, **__: given)
+    context = replace(_watched(tmp_path, sound=False), models=weights)
+    result: Any = Segment().call({"phrase": "the zebra", "overlay": False, "model": "embedded"}, context)
+    rows = context.reopen().rows("observation", "entity_id = ?", [result.objects[0].entity_id], "t_s")
+    first = decode(rows[0]["mask"], (96, 128))
+    assert overlap(first, given.masks[0]) > 0.8
+
+
+def _wedge() -> ReferredObject:
+    """Half of a box on the ground beside the disc, in all frames, surest in the first."""
+    masks = np.zeros((5, 96, 128), np.bool_)
+    masks[:, 60:95, 10:115] = np.tri(35, 105, 0, dtype=np.bool_).repeat(3, 1)[:, :105]
+    return ReferredObject(masks, np.linspace(0.9, 0.5, 5, dtype=np.float32), np.zeros((5, 4), np.float32))
+
+
+def test_weights_are_loaded_once_until_they_are_written_anew(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(weights, models)
+    loaded: list[str] = []
+    for kind in (ReferringSegmenter, SoundingSegmenter):
+        load = kind.from_pretrained
+
+        def counted(*paths: Path, load: Any = load, name: str = kind.__name__) -> Any:
+            loaded.append(name)
+            return load(*paths)
+
+        monkeypatch.setattr(kind, "from_pretrained", counted)
+    context = replace(_watched(tmp_path, sound=True), models=models)
+
+    def ask() -> None:
+        referred("the zebra", context, "ab" * 8, SPAN)
+        sounding("whatever makes the noise", context, "ab" * 8, SPAN)
+
+    ask()
+    ask()
+    assert loaded == ["ReferringSegmenter", "SoundingSegmenter"]
+    EpcFormer(TINY_EPC).save_pretrained(models / "epcformer")
+    VGGish(TINY_EARS).save_pretrained(models / "catr" / "vggish")
+    ask()
+    ask()
+    assert loaded == ["ReferringSegmenter", "SoundingSegmenter"] * 2
