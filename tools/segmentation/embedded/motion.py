@@ -65,6 +65,21 @@ class Motion:
         )  # fmt: skip
         return np.asarray(moved, np.float32)
 
+    def push(self, values: npt.NDArray[Any], area: tuple[slice, slice]) -> Floats:
+        """What arrives at each pixel of the later view when a map [h, w] is moved forward, spread over 3x3 pixels.
+
+        1 everywhere for a map of ones that moves as a whole; 0 where nothing goes: there, what was hidden comes into
+        sight. Only what starts in `area` is moved.
+        """
+        height, width = self.trust.shape
+        rows, columns = np.ogrid[area]
+        going = self.forward[area]
+        x = np.rint(columns + going[..., 0]).astype(np.int64)
+        y = np.rint(rows + going[..., 1]).astype(np.int64)
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        there = np.bincount((y * width + x)[inside], values[area][inside], height * width).reshape(height, width)
+        return np.asarray(cv2.boxFilter(there, -1, (3, 3)), np.float32)
+
 
 class MotionEstimator:
     """Keeps the solver's buffers between pictures."""
@@ -74,7 +89,7 @@ class MotionEstimator:
 
     def between(self, before: View, after: View) -> Motion:
         """Both views have one shape."""
-        old, new = _padded(before.gray), _padded(after.gray)
+        old, new = padded(before.gray), padded(after.gray)
         height, width = after.shape
         backward = self._solver.calc(new, old, None)[:height, :width]
         forward = np.ascontiguousarray(self._solver.calc(old, new, None)[:height, :width])
@@ -95,7 +110,7 @@ def squared(x: npt.NDArray[Any]) -> Floats:
     return np.asarray(np.einsum("...i,...i->...", x, x), np.float32)
 
 
-def _padded(gray: Picture) -> Picture:
+def padded(gray: Picture) -> Picture:
     below, right = (max(0, LEAST_SIDE_PX - side) for side in gray.shape)
     if not below and not right:
         return gray
