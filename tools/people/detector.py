@@ -73,12 +73,14 @@ class PeopleDetector:
 
     def detect(self, frame: Frame) -> list[Detection]:
         """Faces and bodies of a picture; overlapping hits of the same kind are merged."""
+        return self.faces(frame) + self._find_bodies(frame)
+
+    def faces(self, frame: Frame) -> list[Detection]:
+        """Faces alone."""
         if self._centerface is not None:
-            faces = merge([Detection("face", box, score) for box, score in self._centerface.detect(frame.rgb)])
-        else:
-            self._turn += 1
-            faces = self._find_faces(frame)
-        return faces + self._find_bodies(frame)
+            return merge([Detection("face", box, score) for box, score in self._centerface.detect(frame.rgb)])
+        self._turn += 1
+        return self._find_faces(frame)
 
     def _find_faces(self, frame: Frame) -> list[Detection]:
         rgb, scale = _shrunk(frame, FRONT_SIDE_PX)
