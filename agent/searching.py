@@ -13,6 +13,7 @@ from agent.learning import experienced
 from agent.llm import Planner, with_llm
 from agent.verifying import verifier
 from planners.budget import SPENDING, Budget
+from planners.embedded.goal import read_goals
 from planners.embedded.policy import EmbeddedPolicy
 from planners.environment import Consent, ToolEnvironment
 from planners.search import TreeSearch
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from planners.result import SearchResult
     from planners.state import Policy, Task
     from tools.base import ToolContext
+
+
+WORK = 10.0
+"""So many times the seconds of a question may go by when something is to be done: masks of a minute of video take
+minutes, and a person asked for them (long single calls are asked about first, `ask_above_seconds`)."""
 
 
 @dataclass
@@ -73,7 +79,7 @@ def search_video(run: Run, context: ToolContext, task: Task, share: float) -> Se
     while True:
         consent = Consent(said, run.settings.ask_above_seconds)
         try:
-            return _search(run, context, task, _budget(run.settings, share, consent), watch, consent)
+            return _search(run, context, task, _budget(run.settings, task, share, consent), watch, consent)
         except ApprovalRequired as need:
             saved = watch.saved()
             if run.store is not None and saved is not None:
@@ -97,7 +103,7 @@ def _agreed(run: Run, need: ApprovalRequired) -> bool:
     return bool(said["agreed"])
 
 
-def _budget(settings: Settings, share: float, consent: Consent) -> Budget:
+def _budget(settings: Settings, task: Task, share: float, consent: Consent) -> Budget:
     limit = math.inf if settings.max_money is None else settings.max_money
     ask_above = math.inf if settings.ask_above_money is None else settings.ask_above_money
     said = consent.said.get(SPENDING)
@@ -106,7 +112,7 @@ def _budget(settings: Settings, share: float, consent: Consent) -> Budget:
     return Budget(
         max_rollouts=settings.max_rollouts,
         max_tool_calls=settings.max_tool_calls,
-        max_seconds=settings.max_seconds * share,
+        max_seconds=settings.max_seconds * share * (WORK if read_goals(task.question, task.duration_s) else 1.0),
         max_llm_calls=max(1, int(settings.max_llm_calls * share)),
         max_tokens=int(settings.max_llm_tokens * share),
         max_money=limit * share,

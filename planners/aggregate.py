@@ -7,9 +7,10 @@ import math
 from planners.answer import Alternative, Answer
 from planners.calibration import FITTED, Calibration
 from planners.search import SearchResult
-from planners.state import Status
+from planners.state import Draft, Status
 from planners.trace import Answered
 from planners.votes import Ballot, Found, ballots, vote
+from tools.types import Artifact
 
 ANSWERED = 0.6
 """An answer of at least this confidence is 'answered'."""
@@ -70,7 +71,15 @@ def _merged(ranked: list[Ballot], result: SearchResult, trace_id: str, calibrati
         cost=result.cost,
         trace_id=trace_id,
         missing=draft.missing,
+        artifacts=_written(result, draft),
     )
+
+
+def _written(result: SearchResult, draft: Draft) -> tuple[Artifact, ...]:
+    """The files of the calls that led to a draft, each once."""
+    steps = next((node.state.steps for node in result.tree if node.draft == draft), ())
+    files = {file.path: file for step in steps if step.result is not None for file in step.result.artifacts}
+    return tuple(files.values())
 
 
 def _speaks(ballot: Ballot) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from planners.state import Status, Value
-from tools.types import Evidence
+from tools.types import Artifact, Evidence
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,12 @@ class Answer:
     trace_id: str
     missing: tuple[str, ...] = ()
     """What would be needed for a (better) answer."""
+    artifacts: tuple[Artifact, ...] = ()
+    """Files that tools wrote on the way to it."""
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object of `videre ask --json`."""
-        return {
+        fields = {
             "status": self.status,
             "answer": self.answer,
             "value": list(self.value) if isinstance(self.value, tuple) else self.value,
@@ -54,6 +56,8 @@ class Answer:
             "cost": self.cost,
             "trace_id": self.trace_id,
         }
+        files = [item.model_dump(mode="json") for item in self.artifacts]
+        return fields | ({"artifacts": files} if files else {})
 
 
 def _evidence_json(item: Evidence) -> dict[str, Any]:

@@ -19,6 +19,8 @@ AGREEMENT = 0.3
 REPETITION = 0.1
 """The same for a branch that agrees on the word of the same tools."""
 CONTRADICTION = 0.15
+OF_LIBRARY = ("search_library", "find_same")
+"""Tools that look into all videos of the library: their evidence may be of one that the question is not about."""
 SLACK_S = 0.5
 """Containers and streams disagree about the length of a video by fractions of a second."""
 SLACK_PX = 1.0
@@ -82,20 +84,20 @@ class EvidenceVerifier:
         """What is wrong with the evidence; empty when nothing is."""
         rows = [row for step in state.steps if step.result is not None for row in step.result.evidence]
         for item in draft.evidence:
-            if item.video not in state.task.videos:
+            if item.video not in state.task.videos and item.tool not in OF_LIBRARY:
                 return "the evidence is from another video"
             if item not in rows:
                 return f"evidence of {item.tool} that is in no result on this path"
             fault = self._outside(state, item)
             if fault:
                 return fault
-        return self._forgotten(draft)
+        return self._forgotten(draft, state.task.videos)
 
-    def _forgotten(self, draft: Draft) -> str:
+    def _forgotten(self, draft: Draft, videos: Sequence[str]) -> str:
         """Which evidence the memory does not hold, in words; empty when it holds all."""
         if self._memory is None:
             return ""
-        for video in dict.fromkeys(item.video for item in draft.evidence):
+        for video in dict.fromkeys(item.video for item in draft.evidence if item.video in videos):
             lost = unrecorded(self._memory(video), [item for item in draft.evidence if item.video == video])
             if lost:
                 return f"evidence of {lost[0].tool} at {lost[0].start_s:.2f} s is not in the memory"

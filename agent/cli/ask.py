@@ -117,6 +117,9 @@ def print_answer(answer: Answer, titles: Mapping[str, str]) -> None:
             f"  [dim]{where}{item.start_s:.2f}-{item.end_s:.2f} s{box}[/]{escape(text)} "
             f"[dim]({item.tool}, {item.model})[/]"
         )
+    for file in answer.artifacts:
+        told = f"  [dim]{file.kind}:[/] {escape(file.path)} [dim]({escape(file.description)})[/]"
+        console.print(told, soft_wrap=True)  # a path that is broken into lines cannot be copied
     for line in answer.missing:
         console.print(f"  [yellow]needs:[/] {escape(line)}")
     for other in answer.alternatives[:3]:

@@ -6,15 +6,16 @@ import re
 
 from planners.embedded.words import GENDERED, PEOPLE
 
+_WORN = """shirt tshirt t-shirt jacket sweater jumper pullover hoodie coat dress suit vest blouse skirt trousers pants
+    jeans shorts clothes clothing outfit uniform costume apron robe top scarf"""
+_ANIMALS = """animal bear dog puppy cat kitten horse pony cow sheep goat pig bird parrot budgie duck chicken fish lion
+    tiger elephant monkey rabbit fox wolf panda mouse squirrel deer"""
 _CLASSES = {
     "upper surface": "sky ceiling clouds",
     "lower surface": """ground floor grass lawn field meadow carpet rug road street sand beach snow ice water pool sea
         ocean river lake pitch court turf mat""",
     "surface": "wall walls background backdrop curtain curtains screen board",
-    "figure": """shirt tshirt t-shirt jacket sweater jumper pullover hoodie coat dress suit vest blouse skirt trousers
-        pants jeans shorts clothes clothing outfit uniform costume apron robe top scarf
-        animal bear dog puppy cat kitten horse pony cow sheep goat pig bird parrot budgie duck chicken fish lion tiger
-        elephant monkey rabbit fox wolf panda mouse squirrel deer""",
+    "figure": f"{_WORN} {_ANIMALS}",
     "moving thing": """ball balls basketball football car cars bus truck van bike bicycle motorcycle motorbike train
         tram plane aeroplane airplane helicopter drone boat ship kite frisbee puck balloon cart skateboard""",
 }
@@ -25,5 +26,15 @@ _END_OF_HEAD = re.compile(r"\s(?:of|in|on|at|with|behind|under|over|near|beside|
 
 def kind_of(noun: str) -> str:
     """The argument `kind` of find_colour_regions for a noun phrase, by its head word; 'thing' when that is unknown."""
+    return _KIND_OF_WORD.get(_head(noun), "thing")
+
+
+def usually_moves(noun: str) -> bool:
+    """Whether a noun phrase names a thing or an animal that is likely to be what moves in a video."""
+    head = _head(noun.lower())
+    return head in _CLASSES["moving thing"].split() or head in _ANIMALS.split()
+
+
+def _head(noun: str) -> str:
     head = _END_OF_HEAD.split(noun)[0].split()
-    return _KIND_OF_WORD.get(head[-1], "thing") if head else "thing"
+    return head[-1] if head else ""

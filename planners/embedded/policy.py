@@ -48,7 +48,7 @@ class EmbeddedPolicy:
                 skill.name: float(np.max(exemplars @ vector))
                 for skill, exemplars in zip(self._skills, self._exemplars, strict=True)
             }
-            fits = {skill.name: skill.fits(question) for skill in self._skills}
+            fits = {skill.name: skill.fits(question) for skill in self._skills if skill.acts == bool(question.goals)}
             self._scores[question.task] = {
                 name: similar[name] + FIT_WEIGHT * fit for name, fit in fits.items() if fit > 0
             }

@@ -1,4 +1,4 @@
-"""Slot filling: what a question asks for, read off its form (kind of answer, colours, quotes, times, ordinals)."""
+"""Slot filling: what a question asks for, read off its form (kind of answer, colours, quotes, times, goals ...)."""
 
 from __future__ import annotations
 
@@ -6,30 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from planners.embedded.goal import Goal, read_goals
+from planners.embedded.window import Window, read_window
 from planners.embedded.words import COLOURS, ORDINALS, colours_in, directions_in
 from planners.state import Task
 
 AnswerKind = Literal["number", "boolean", "text", "time", "interval"]
 
-_NUM = r"\d+(?:\.\d+)?"
-_UNIT = r"(s|secs?|seconds?|m|mins?|minutes?)\b"
-_CLOCK = r"\b(?:\d+:)?\d{1,2}:\d{2}(?:\.\d+)?\b"
-_TIME_SAID = rf"({_CLOCK}|{_NUM})(?:\s*{_UNIT})?"
-"""Groups: a clock or number, and its unit where there is one."""
-_LENGTH_SAID = rf"({_NUM})\s*{_UNIT}"
-"""Groups: a number, and its unit."""
 _QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]+)[\"“”«»„]|(?<![A-Za-z])['‘]([^'’]+)['’](?![A-Za-z])")
-
-
-@dataclass(frozen=True)
-class Window:
-    """A stretch of the video that the question is limited to."""
-
-    kind: Literal["all", "seconds", "shot", "start", "end", "middle"] = "all"
-    start_s: float = 0.0
-    end_s: float | None = None
-    shot_index: int = 0
-    """0-based; negative counts from the end."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +37,8 @@ class Question:
     """Directions named in the question or its options."""
     noun: str
     """The noun phrase that the question is about, as far as its form shows; may be empty."""
+    goals: tuple[Goal, ...] = ()
+    """What it asks to be done; empty for a question, and with options."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -80,11 +66,12 @@ def read_question(task: Task) -> Question:
         quoted=tuple(phrase.strip(" ,.;") for phrase in quoted if phrase.strip(" ,.;")),
         colours=tuple(colours_in(text)),
         option_colours=tuple(colours_in(option_text)),
-        window=_window(text, task.duration_s),
+        window=read_window(text, task.duration_s),
         ordinal=_ordinal(text),
         negated=bool(re.search(r"\b(not|never|except|isn't|aren't|doesn't|without)\b", text)),
         directions=frozenset(directions_in(text) | directions_in(option_text)),
         noun=_noun(text),
+        goals=() if task.options else read_goals(task.question, task.duration_s),
     )
 
 
@@ -113,54 +100,6 @@ def _answer_kind(text: str) -> AnswerKind:
     # "A or B?" asks to choose, except for "is there any speech or sound?".
     choice = " or " in text and not re.search(r"\b(any|there|sound|audio|music|speech)\b", text)
     return "boolean" if re.match(_AUXILIARY, text) and not choice else "text"
-
-
-def _window(text: str, duration_s: float) -> Window:
-    ordinals = "|".join(ORDINALS)
-    shot = re.search(rf"\b(?:in|during|of|within) (?:the )?({ordinals}) (?:shot|scene|clip|take)\b", text) or re.search(
-        r"\b(?:shot|scene) (?:number )?(\d+)\b", text
-    )
-    if shot:
-        word = shot.group(1)
-        return Window("shot", shot_index=int(word) - 1 if word.isdigit() else ORDINALS[word])
-    between = re.search(rf"\b(?:between|from) {_TIME_SAID} ?(?:and|to|until|-) ?{_TIME_SAID}", text)
-    if between:
-        first, unit, second = between.group(1), between.group(2) or between.group(4), between.group(3)
-        return Window("seconds", _seconds(first, unit), _seconds(second, between.group(4)))
-    part = re.search(rf"\b(?:in|during|within|of|for) the (first|last|final) {_LENGTH_SAID}", text)
-    if part:
-        length_s = _seconds(part.group(2), part.group(3))
-        return Window("seconds", 0.0, length_s) if part.group(1) == "first" else _last(length_s, duration_s)
-    bound = re.search(rf"\b(after|since|from|before|until|up to) {_TIME_SAID}", text)
-    if bound and (bound.group(3) or ":" in bound.group(2)):
-        t_s = _seconds(bound.group(2), bound.group(3))
-        return Window("seconds", t_s) if bound.group(1) in ("after", "since", "from") else Window("seconds", 0.0, t_s)
-    clock = re.search(_CLOCK, text)
-    at = re.search(rf"\b(?:at|around) (?:about )?{_LENGTH_SAID}", text)
-    if clock or at:
-        t_s = _seconds(clock.group(), None) if clock else _seconds(at.group(1), at.group(2)) if at else 0.0
-        return Window("seconds", max(0.0, t_s - 0.5), t_s + 0.5)
-    if re.search(r"\b(?:at|near|towards?|in) the (?:very )?(?:end|close)\b|\bfinally\b", text):
-        return Window("end")
-    if re.search(r"\b(?:at|in|near) the (?:very )?(?:start|beginning|outset)\b|\binitially\b", text):
-        return Window("start")
-    if re.search(r"\bin the middle of the (?:video|clip)\b|\bhalf-?way\b", text):
-        return Window("middle")
-    return Window()
-
-
-def _last(length_s: float, duration_s: float) -> Window:
-    return Window("seconds", max(0.0, duration_s - length_s)) if duration_s else Window("end")
-
-
-def _seconds(said: str, unit: str | None) -> float:
-    """Of a clock (m:ss or h:mm:ss) or a number with its unit, seconds where it has none."""
-    if ":" in said:
-        seconds = 0.0
-        for part in said.split(":"):
-            seconds = 60 * seconds + float(part)
-        return seconds
-    return float(said) * (60.0 if (unit or "").startswith("m") else 1.0)
 
 
 def _ordinal(text: str) -> int | None:

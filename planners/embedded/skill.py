@@ -27,6 +27,9 @@ class Skill(ABC):
     name: ClassVar[str]
     exemplars: ClassVar[tuple[str, ...]]
     """Typical questions; a new question is compared with them by sentence embedding."""
+    acts: ClassVar[bool] = False
+    """Whether it is for requests to do something (Question.goals): others are never asked about these, nor it about
+    questions."""
 
     @abstractmethod
     def fits(self, question: Question) -> float:

@@ -127,6 +127,7 @@ def _base_answer(answers: Named) -> Answer:
         cost=cost,
         trace_id=parts[0].trace_id,
         missing=tuple(dict.fromkeys(line for part in parts for line in part.missing)),
+        artifacts=tuple(item for part in parts for item in part.artifacts),
     )
 
 

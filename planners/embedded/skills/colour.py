@@ -6,6 +6,7 @@ from typing import Any
 
 from planners.embedded.choose import by_number, by_truth
 from planners.embedded.kinds import kind_of
+from planners.embedded.places import place_words
 from planners.embedded.question import Question
 from planners.embedded.skill import OneCall, cannot, evidence_of, uncertain
 from planners.embedded.words import GENERIC_THINGS, colours_in
@@ -109,12 +110,9 @@ class WhereColoured(OneCall):
         if found.centre is None:
             return cannot(f"no separate {found.colour} thing stands out")
         x, y = found.centre
-        across = "left" if x < 1 / 3 else "right" if x > 2 / 3 else "middle"
-        down = "top" if y < 1 / 3 else "bottom" if y > 2 / 3 else "middle"
-        said = across if down == "middle" else down if across == "middle" else f"{down} {across}"
         option = _place_option(question.options, x, y)
         confidence = found.confidence if found.count == 1 else 0.5
-        answer = f"The {found.colour} thing is at the {said} of the picture."
+        answer = f"The {found.colour} thing is at the {place_words(x, y)} of the picture."
         if question.kind == "boolean":
             sides = question.directions & {"left", "right"}
             truth = len(sides) == 1 and ("left" in sides) == (x < 0.5)

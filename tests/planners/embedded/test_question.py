@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planners.embedded.question import Window, read_question
+from planners.embedded.question import read_question
+from planners.embedded.window import Window
 from planners.state import Task
 
 
