@@ -15,11 +15,21 @@ from tools.media.frame import Frame
 
 
 def choose_detector(
-    context: ToolContext, video: str = "", *, model: Choice = "auto", tiles: int = 1, threshold: float | None = None
+    context: ToolContext,
+    video: str = "",
+    *,
+    model: Choice = "auto",
+    tiles: int = 1,
+    threshold: float | None = None,
+    film: Sequence[Frame] = (),
 ) -> Detector:
-    """The best detector that is here, or the one asked for. Raises MissingModel with the command that gets it."""
+    """The best detector that is here, or the one asked for. Raises MissingModel with the command that gets it.
+
+    `film` holds all frames that will be asked about, in order, where they are known beforehand: a video detector then
+    lets all of them help with each.
+    """
     if model == "mamba":
-        return _mamba(context, None, threshold)
+        return _mamba(context, None, threshold, film)
     if model != "embedded":
         checkpoint = find_checkpoint(context.models, None if model == "auto" else model)
         if checkpoint is not None:
@@ -28,7 +38,7 @@ def choose_detector(
             raise missing(context.models, f"no weights of {model} here")
     embedded = Embedded(context.memory(video), context.models, context.check_cancelled)
     if model == "auto" and find_weights(context.models) is not None:
-        return _mamba(context, embedded, threshold)
+        return _mamba(context, embedded, threshold, film)
     return embedded
 
 
@@ -52,13 +62,21 @@ def boxes_for(phrase: str, frames: Sequence[Frame], context: ToolContext, *, vid
     MissingModel when no detector here knows it, Cancelled.
     """
     wanted = [parse_phrase(phrase)]
-    return [by_phrase[0] for by_phrase in detect_phrases(choose_detector(context, video), frames, wanted)]
+    detector = choose_detector(context, video, film=frames)
+    return [by_phrase[0] for by_phrase in detect_phrases(detector, frames, wanted)]
 
 
-def _mamba(context: ToolContext, others: Detector | None, threshold: float | None) -> Detector:
-    from tools.detection.mamba.nouns import mamba
+def _mamba(context: ToolContext, others: Detector | None, threshold: float | None, film: Sequence[Frame]) -> Detector:
+    from tools.detection.mamba.nouns import MambaNouns
 
-    return mamba(context.models, others=others, threshold=threshold, device=context.device)
+    return MambaNouns(
+        context.models,
+        others=others,
+        threshold=threshold,
+        film=film,
+        check_cancelled=context.check_cancelled,
+        device=context.device,
+    )
 
 
 def _chain(wanted: Wanted) -> list[Wanted]:

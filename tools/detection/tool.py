@@ -89,8 +89,10 @@ class Detect(Tool):
     def run(self, args: Any, context: ToolContext) -> ToolResult:
         video = context.video_id(args.video)
         wanted = parsed(args.phrases)
-        detector = choose_detector(context, video, model=args.model, tiles=args.tiles, threshold=args.threshold)
         frames = _frames(args, context)
+        detector = choose_detector(
+            context, video, model=args.model, tiles=args.tiles, threshold=args.threshold, film=frames
+        )
         watched = watch(detected(detector, _one_by_one(frames, context), wanted), sure=0.0)
         params = {"model": detector.model, "tool": self.name, **args.model_dump(exclude={"video", "phrases", "model"})}
         ids = kept_ids(context, video, wanted, watched, params)

@@ -19,7 +19,7 @@ from tools.detection.compose import choose_detector
 from tools.detection.detector import Detection
 from tools.detection.mamba.config import TINY
 from tools.detection.mamba.network import Mamba
-from tools.detection.mamba.nouns import MambaNouns, mamba
+from tools.detection.mamba.nouns import MambaNouns
 from tools.detection.mamba.weights import find_weights
 from tools.detection.phrases import Wanted, parse_phrase
 from tools.media.frame import Frame
@@ -49,7 +49,7 @@ def frames(num: int) -> list[Frame]:
 
 
 def detector(models: Path, others: Others | None = None) -> MambaNouns:
-    return mamba(models, others=others, threshold=0.0)
+    return MambaNouns(models, others=others, threshold=0.0)
 
 
 def test_weights_are_found_where_they_are_put(models: Path, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_weights_are_found_where_they_are_put(models: Path, tmp_path: Path) -> N
     assert find_weights(tmp_path / "other") is None
     file = tmp_path / "other" / "mamba" / "work_dirs" / "mamba_r101_dc5_6x" / "epoch_6_model.pth"
     with pytest.raises(MissingModel, match=r"hf download guanxiongsun/vfe.pytorch work_dirs/mamba_r101_dc5_6x/"):
-        mamba(tmp_path / "other")
+        MambaNouns(tmp_path / "other")
     file.parent.mkdir(parents=True)
     file.touch()
     released = find_weights(tmp_path / "other")
@@ -92,6 +92,29 @@ def test_frames_one_by_one_are_frames_together_and_an_earlier_frame_begins_anew(
     apart = [single.detect([frame], wanted)[0] for frame in video]
     assert apart == detector(models).detect(video, wanted)
     assert [single.detect([frame], wanted)[0] for frame in video] == apart
+
+
+def test_of_a_whole_video_later_frames_help_with_earlier_ones(models: Path) -> None:
+    wanted, video = [parse_phrase("dog")], frames(6)
+    other = [*video[:3], *(replaced(frame, seed=9) for frame in video[3:])]
+    first, changed = (MambaNouns(models, threshold=0.0, film=film).detect(video[:1], wanted) for film in (video, other))
+    assert first != changed
+    assert first != detector(models).detect(video[:1], wanted)
+
+
+def test_a_whole_video_is_looked_at_once_and_can_be_asked_in_any_order(models: Path) -> None:
+    wanted, video = [parse_phrase("dog")], frames(5)
+    asked: list[int] = []
+    single = MambaNouns(models, threshold=0.0, film=video, check_cancelled=lambda: asked.append(1))
+    apart = {frame.index: single.detect([frame], wanted)[0] for frame in reversed(video)}
+    assert len(asked) == 5
+    assert list(reversed(apart.values())) == MambaNouns(models, threshold=0.0, film=video).detect(video, wanted)
+    assert single.model == "mamba (whole video)"
+
+
+def replaced(frame: Frame, seed: int) -> Frame:
+    chance = np.random.default_rng(seed)
+    return Frame.from_rgb(frame.index, frame.t_s, chance.integers(0, 255, frame.rgb.shape, dtype=np.uint8))
 
 
 def test_the_tool_uses_the_weights_that_are_here(models: Path) -> None:

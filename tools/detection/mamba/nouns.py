@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tools.base import MissingModel
@@ -10,7 +10,7 @@ from tools.detection.detector import Detection, Detector
 from tools.detection.mamba.config import SIZES
 from tools.detection.mamba.detector import Labelled, MambaDetector
 from tools.detection.mamba.network import Mamba
-from tools.detection.mamba.weights import Weights, find_weights, missing
+from tools.detection.mamba.weights import find_weights, missing
 from tools.detection.phrases import Wanted
 from tools.media.frame import Frame
 
@@ -21,35 +21,36 @@ SYNONYMS = {
 }  # fmt: skip
 
 
-def mamba(
-    models: Path | None, *, others: Detector | None = None, threshold: float | None = None, device: str = "cpu"
-) -> MambaNouns:
-    """The detector with the weights that are here. Raises MissingModel with the command that gets the released ones."""
-    weights = find_weights(models)
-    if weights is None:
-        raise missing(models)
-    return MambaNouns(weights, others=others, threshold=threshold, device=device)
-
-
 class MambaNouns:
-    """Looks at the frames of one video, in order, causally; earlier frames help with later ones.
+    """Looks at the frames of one video, in order; earlier frames help with later ones.
 
+    Where all frames that will be asked about are known (`film`, in order), later ones help with earlier ones, too:
+    then all are looked at when the first is asked about, as in the released evaluation; boxes are kept, no features.
     Nouns that are no class of the model go to `others`; without one they are a MissingModel.
     """
 
     def __init__(
         self,
-        weights: Weights,
+        models: Path | None,
         *,
         others: Detector | None = None,
         threshold: float | None = None,
+        film: Sequence[Frame] = (),
+        check_cancelled: Callable[[], None] = lambda: None,
         device: str = "cpu",
     ) -> None:
+        """`models` is their folder. Raises MissingModel with the command that gets the released weights."""
+        weights = find_weights(models)
+        if weights is None:
+            raise missing(models)
         config = SIZES[weights.size] if weights.size is not None else None
         self._detector = MambaDetector(Mamba.from_pretrained(weights.path, config=config), device=device)
         self._others, self._threshold = others, THRESHOLD if threshold is None else threshold
+        self._film, self._check_cancelled = film, check_cancelled
+        self._seen: dict[int, list[Labelled]] = {}
         self._last: int | None = None
-        self.model = "mamba" if others is None else f"mamba + {others.model}"
+        name = "mamba (whole video)" if film else "mamba"
+        self.model = name if others is None else f"{name} + {others.model}"
 
     def detect(self, frames: Sequence[Frame], wanted: Sequence[Wanted]) -> list[list[list[Detection]]]:
         """See Detector."""
@@ -73,10 +74,24 @@ class MambaNouns:
 
     def _look(self, frame: Frame) -> list[Labelled]:
         """What is in the next frame; a frame that is not later begins the video anew."""
-        begins = self._last is None or frame.index <= self._last
-        self._last = frame.index
-        seen = self._detector.start(frame.rgb) if begins else self._detector.detect(frame.rgb)
+        if self._film:
+            seen = self._of_film()[frame.index]
+        else:
+            begins = self._last is None or frame.index <= self._last
+            self._last = frame.index
+            seen = self._detector.start(frame.rgb) if begins else self._detector.detect(frame.rgb)
         return [one for one in seen if one.score >= self._threshold]
+
+    def _of_film(self) -> dict[int, list[Labelled]]:
+        """What is in each frame of the film, by its index in the video; looked at once."""
+        if not self._seen:
+            seen = {}
+            pictures = self._detector.detect_all(lambda i: self._film[i].rgb, len(self._film), mode="release")
+            for number, found in pictures:
+                self._check_cancelled()
+                seen[self._film[number].index] = found
+            self._seen = seen
+        return self._seen
 
 
 def _of(seen: Sequence[Labelled], label: str) -> list[Detection]:
