@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 MODELS = {
     "views": "RootSIFT of simulated views and MAGSAC++",
     "sift": "RootSIFT and MAGSAC++",
-    "gim": "GIM and MAGSAC++",
 }
 MAX_LISTED = 200
 MIN_SIDE_PX = 32
@@ -85,6 +84,9 @@ class Match(Tool):
             description="views: also from very different viewpoints; sift: several times as fast; gim: a trained "
             "network, where its weights are among the models.",
         )
+        network: Literal["", "dkm", "loftr", "lightglue"] = Field(
+            "", description="Which network of gim: dkm is dense and slow; empty = the best of those that are there."
+        )
 
     class Result(ToolResult):
         relation: Literal["depth", "flat", "none"] = Field(
@@ -110,7 +112,7 @@ class Match(Tool):
         first = _side(context, args.picture, args.video, args.at_s)
         second = _side(context, args.other_picture, args.other_video or args.video, args.other_s)
         one, two = _cameras(args, first.rgb, second.rgb)
-        matcher = _matcher(args.method, context)
+        model, matcher = _matcher(args, context)
         context.check_cancelled()
         context.progress("matching", 0.1)
         matches = matcher(first.rgb, second.rgb)
@@ -118,12 +120,18 @@ class Match(Tool):
         context.progress("checking the matches", 0.8)
         side_px = float(max(*first.rgb.shape[:2], *second.rgb.shape[:2]))
         relation = relate(matches, one, two, side_px=side_px)
-        return self._result(args, context, (first, second), matches, relation)
+        return self._result(args, context, (first, second), matches, relation, model)
 
     def _result(
-        self, args: Args, context: ToolContext, sides: tuple[_Side, _Side], matches: Matches, relation: Relation
+        self,
+        args: Args,
+        context: ToolContext,
+        sides: tuple[_Side, _Side],
+        matches: Matches,
+        relation: Relation,
+        model: str,
     ) -> Result:
-        num, model = int(relation.verified.sum()), MODELS[args.method]
+        num = int(relation.verified.sum())
         names = f"{sides[0].name} and {sides[1].name}"
         pose = relation.pose if relation.kind != "none" else None
         directed = pose is not None and not relation.turning
@@ -150,20 +158,23 @@ class Match(Tool):
         )
 
 
-def _matcher(method: str, context: ToolContext) -> Matcher:
+def _matcher(args: Match.Args, context: ToolContext) -> tuple[str, Matcher]:
+    """What the result calls it, and the matcher."""
     from tools.matching.matcher import MATCHERS
 
-    if method != "gim":
-        return MATCHERS[method]
-    from tools.matching.gim.matcher import GimMatcher, find_weights
+    if args.method != "gim":
+        return MODELS[args.method], MATCHERS[args.method]
+    from tools.matching.gim.matcher import FOLDER, GimMatcher, find_weights, kind_of
 
-    weights = find_weights(context.models)
+    weights = find_weights(context.models, args.network)
     if weights is None:
+        option = f" --model {args.network}" if args.network else ""
         raise MissingModel(
-            "match: GIM's weights are not among the models; train them: python -m tools.matching.train --steps 20000 "
-            f"--out {(context.models or Path('MODELS')) / 'gim'}; or use method='views', which needs none"
+            f"match: weights of {args.network or 'GIM'} are not among the models; train them: python -m "
+            f"tools.matching.train{option} --steps 20000 --out {(context.models or Path('MODELS')) / FOLDER}; or use "
+            "method='views', which needs none"
         )
-    return GimMatcher.from_pretrained(weights, device=context.device)
+    return f"gim_{kind_of(weights)} and MAGSAC++", GimMatcher.from_pretrained(weights, device=context.device)
 
 
 def _side(context: ToolContext, picture: str, video: str, t_s: float) -> _Side:

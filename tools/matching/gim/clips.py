@@ -41,17 +41,32 @@ def labelled_pairs(
     A video that cannot be read is left out and named to `progress`. Raises InvalidArguments when no label is left.
     """
     found = []
-    for path in sorted(clips.iterdir()) if clips.is_dir() else ():
-        if path.suffix.lower() in SUFFIXES:
-            try:
-                pairs = list(_of_clip(path, matchers, store / f"{path.name}.npz", config or LabelConfig()))
-            except MediaError as error:
-                progress(str(error))
-                continue
-            progress(f"{path.name}: {len(pairs)} pairs of frames with labels")
-            found += pairs
+    for path in _videos(clips):
+        try:
+            pairs = list(_of_clip(path, matchers, store / f"{path.name}.npz", config or LabelConfig()))
+        except MediaError as error:
+            progress(str(error))
+            continue
+        progress(f"{path.name}: {len(pairs)} pairs of frames with labels")
+        found += pairs
     if not found:
         raise InvalidArguments(f"{clips}: no video there gives labels; name a folder with videos of a moving camera")
+    return found
+
+
+def all_frames(clips: Path, *, progress: Callable[[str], None] = lambda _text: None) -> list[Picture]:
+    """`grid_frames` of all videos of a folder; one that cannot be read is named to `progress`.
+
+    Raises InvalidArguments when none can be read.
+    """
+    found = []
+    for path in _videos(clips):
+        try:
+            found += grid_frames(path)
+        except MediaError as error:
+            progress(str(error))
+    if not found:
+        raise InvalidArguments(f"{clips}: no video there can be read; name a folder with videos")
     return found
 
 
@@ -68,6 +83,10 @@ def grid_frames(path: Path) -> list[Picture]:
             if len(frames) == MAX_FRAMES:
                 break
     return frames
+
+
+def _videos(clips: Path) -> list[Path]:
+    return [path for path in sorted(clips.iterdir()) if path.suffix.lower() in SUFFIXES] if clips.is_dir() else []
 
 
 def _of_clip(path: Path, matchers: Sequence[Matcher], store: Path, config: LabelConfig) -> Iterator[Labelled]:

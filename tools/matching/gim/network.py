@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tools.matching.gim.pair import PairMatches, PairNetwork
 from tools.matching.gim.transformer import FeatureTransformer, positions
 from tools.matching.gim.trunk import Trunk
 from tools.nn.checkpoint import CheckpointMap, Rename
-from tools.nn.pretrained import Pretrained
 from tools.nn.resnet import ResNetConfig
 
 CELL_PX, FINE_PX = 8, 2
@@ -73,22 +73,13 @@ class Features(NamedTuple):
     """[B, C, 4 h, 4 w] each."""
 
 
-class CellMatches(NamedTuple):
-    """M matches of one pair."""
-
-    first: Tensor
-    """[M, 2]: (x, y), pixels; centres of cells."""
-    second: Tensor
-    confidence: Tensor
-    """[M], 0..1."""
-
-
-class Gim(Pretrained):
+class Gim(PairNetwork):
     """The matcher."""
 
     CONFIG: ClassVar[type[GimConfig]] = GimConfig
     LAYOUTS: ClassVar[tuple[CheckpointMap, ...]] = (CheckpointMap((Rename(r"^(model|matcher)\.", ""),)),)
     config: GimConfig
+    side_px: ClassVar[int] = 640
 
     def __init__(self, config: GimConfig) -> None:
         super().__init__(config)
@@ -133,7 +124,7 @@ class Gim(Pretrained):
         return mean, variance.clamp_min(1e-10).sqrt().sum(dim=1)
 
     @torch.no_grad()
-    def match(self, first: Tensor, second: Tensor) -> CellMatches:
+    def match(self, first: Tensor, second: Tensor) -> PairMatches:
         """Matches of two pictures [3, H, W], RGB in 0..1, best first; the first points are centres of cells."""
         features = self(first[None], second[None])
         flat = [x[0].flatten(1).mT for x in features.coarse]
@@ -145,9 +136,7 @@ class Gim(Pretrained):
         if len(rows):
             moved, _spread = self.refine((features.fine[0][0], features.fine[1][0]), one, two)
             two = two + moved * REACH_PX
-        confidence = chance[rows, columns]
-        order = confidence.argsort(descending=True, stable=True)
-        return CellMatches(one[order], two[order], confidence[order])
+        return PairMatches(one, two, chance[rows, columns]).ordered()
 
 
 def dual_softmax(logits: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tools.matching.gim.matcher import RELEASED, GimMatcher, find_weights
+from tools.matching.gim.matcher import KINDS, GimMatcher, find_weights
 from tools.matching.gim.network import (
     BORDER_CELLS,
     CELL_PX,
@@ -56,16 +56,17 @@ def test_a_file_in_the_released_layout_loads_and_one_that_lacks_a_tensor_does_no
             state[name] = torch.tensor(3)
     folder = tmp_path / "gim"
     folder.mkdir()
-    torch.save({"state_dict": state}, folder / RELEASED)
-    found = find_weights(tmp_path)
-    assert found == folder / RELEASED
-    loaded = GimMatcher.from_pretrained(found).network
+    file = folder / KINDS["loftr"].released
+    torch.save({"state_dict": state}, file)
+    assert find_weights(tmp_path) == file
+    loaded = GimMatcher.from_pretrained(file).network
+    assert isinstance(loaded, Gim)
     assert loaded.config == SIZES["gim_loftr"]
     assert all(bool((p == 0.5).all()) for p in loaded.parameters())
     del state["matcher.backbone.encode.layer3.5.conv3.weight"]
-    torch.save({"state_dict": state}, folder / RELEASED)
+    torch.save({"state_dict": state}, file)
     with pytest.raises(CheckpointError, match=r"1 missing: backbone\.encode\.layer3\.5\.conv3\.weight"):
-        GimMatcher.from_pretrained(found)
+        GimMatcher.from_pretrained(file)
 
 
 def test_what_is_saved_is_loaded_and_matches_alike(tmp_path: Path) -> None:
