@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from tools.base import Tool, ToolArgs, ToolContext, ToolResult
+from tools.base import Tool, ToolArgs, ToolContext, ToolFailed, ToolResult
 from tools.counting.salient import PLAIN_SHARE, salient_things
-from tools.types import Box, Evidence
+from tools.types import Box, Evidence, Interval
+from tools.understanding.recognised import count_recognised
 
 FRAMES = 9
 MODEL = "figure-ground separation"
+BY_NAME = "things found under a phrase"
+UNFOUND = 0.5
+"""How sure it is that there is none when nothing was found in the frames that were looked at."""
 
 
 class Count(Tool):
-    """Counts separate things on a plain surface, or moving objects that were tracked."""
+    """Counts separate things on a plain surface, moving objects that were tracked, or things found under a phrase."""
 
     name = "count"
-    description = "How many separate things lie on a plain surface, or how many moving objects there are."
+    description = (
+        "How many separate things lie on a plain surface, how many moving objects there are, or how many were seen at "
+        "once of what detect, track_objects or segment found before."
+    )
 
     class Args(ToolArgs):
         video: str = Field("", description="Video id; empty = the first video in scope.")
-        what: Literal["objects", "moving objects"] = Field("objects", description="What to count.")
+        what: str = Field(
+            "objects",
+            min_length=1,
+            description="'objects' (on a plain surface), 'moving objects', or what was found before, e.g. 'red cups'.",
+        )
         start_s: float = Field(0.0, ge=0, description="Start of the interval, seconds.")
         end_s: float | None = Field(None, description="End of the interval, seconds; empty = end of the video.")
 
@@ -32,7 +42,9 @@ class Count(Tool):
         number: int = Field(description="How many there are.")
 
     def run(self, args: Args, context: ToolContext) -> Result:
-        return self._moving(args, context) if args.what == "moving objects" else self._lying(args, context)
+        if args.what == "objects":
+            return self._lying(args, context)
+        return self._moving(args, context) if args.what == "moving objects" else self._found(args, context)
 
     def _moving(self, args: Args, context: ToolContext) -> Result:
         memory = context.memory(args.video)
@@ -59,6 +71,33 @@ class Count(Tool):
             model="motion tracks",
             evidence=evidence,
             number=len(rows),
+        )
+
+    def _found(self, args: Args, context: ToolContext) -> Result:
+        memory = context.memory(args.video)
+        end_s = args.end_s if args.end_s is not None else float(memory.video.media["duration_s"])
+        counted = count_recognised(memory, args.what, Interval(args.start_s, end_s))
+        if counted is None:
+            raise ToolFailed(f"count: nobody looked for {args.what!r} yet; call detect with this phrase first")
+        number, found = counted
+        return self.Result(
+            summary=f"up to {number} at once were found as {args.what!r}",
+            status="ok" if number else "empty",
+            confidence=float(np.mean([one.confidence for one in found])) if found else UNFOUND,
+            model=BY_NAME,
+            evidence=[
+                Evidence(
+                    video=memory.video.video_id,
+                    start_s=one.times[0],
+                    end_s=one.times[-1],
+                    note=f"{one.tool} as {one.phrase!r}",
+                    tool=self.name,
+                    model=BY_NAME,
+                    confidence=min(1.0, one.confidence),
+                )
+                for one in found
+            ],
+            number=number,
         )
 
     def _lying(self, args: Args, context: ToolContext) -> Result:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.text.similarity import text_similarity
 from tools.types import Interval
+from tools.understanding.recognised import recognised
 
 if TYPE_CHECKING:
     from memory import VideoMemory
@@ -37,11 +38,14 @@ class Grounded:
     span: Interval
     confidence: float
     why: str
+    recognised: bool = False
+    """Whether a tool found it under these words; else it is inferred from facts of memory."""
 
 
 def ground(phrase: str, memory: VideoMemory, embedder: Embedder | None) -> list[Grounded]:
-    """Candidates, best first: quoted or read text, facts of a kind that the phrase hints at, facts near in meaning."""
-    found = _by_text(phrase, memory)
+    """Candidates, best first: quoted or read text, what detect, track_objects or segment found under such words, facts
+    of a kind that the phrase hints at, facts near in meaning."""
+    found = _by_text(phrase, memory) or _by_recognition(phrase, memory)
     if not found:
         found = _by_kind(phrase, memory)
     if not found and embedder is not None:
@@ -69,6 +73,14 @@ def _by_text(phrase: str, memory: VideoMemory) -> list[Grounded]:
         if alike >= 0.8:
             found.append(Grounded(_span(row), DIRECT * alike * row["confidence"], f"{row['kind']} {row['text']!r}"))
     return found
+
+
+def _by_recognition(phrase: str, memory: VideoMemory) -> list[Grounded]:
+    return [
+        Grounded(stay, one.confidence, f"{one.tool} as {one.phrase!r}", recognised=True)
+        for one in recognised(memory, phrase)
+        for stay in one.stays
+    ]
 
 
 def _by_kind(phrase: str, memory: VideoMemory) -> list[Grounded]:

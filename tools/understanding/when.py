@@ -21,6 +21,9 @@ class Occurrence(BaseModel):
     end_s: float
     confidence: float
     why: str
+    recognised: bool = Field(
+        False, description="Whether detect, track_objects or segment found it under these words; else it is inferred."
+    )
 
 
 class When(Tool):
@@ -42,7 +45,7 @@ class When(Tool):
         memory = context.memory(args.video)
         end_s = args.end_s if args.end_s is not None else float(memory.video.media["duration_s"])
         asked = Interval(args.start_s, end_s)
-        found = [one for one in ground(args.phrase, memory, context.embedder) if one.span.overlap_s(asked) > 0]
+        found = [one for one in ground(args.phrase, memory, context.embedder) if _during(one.span, asked)]
         return self.Result(
             summary="; ".join(f"{one.span.start_s:.1f}-{one.span.end_s:.1f} s ({one.why})" for one in found[:3])
             or "nothing like it in memory",
@@ -51,7 +54,13 @@ class When(Tool):
             model=MODEL,
             evidence=[_evidence(memory.video.video_id, self.name, one) for one in found],
             intervals=[
-                Occurrence(start_s=one.span.start_s, end_s=one.span.end_s, confidence=one.confidence, why=one.why)
+                Occurrence(
+                    start_s=one.span.start_s,
+                    end_s=one.span.end_s,
+                    confidence=one.confidence,
+                    why=one.why,
+                    recognised=one.recognised,
+                )
                 for one in found
             ],
         )
@@ -101,6 +110,11 @@ class OrderEvents(Tool):
             evidence=[_evidence(memory.video.video_id, self.name, found[phrase]) for phrase in order],
             order=order,
         )
+
+
+def _during(span: Interval, asked: Interval) -> bool:
+    """Whether they share time; an instant only has to lie inside."""
+    return span.overlap_s(asked) > 0 or asked.start_s <= span.start_s == span.end_s <= asked.end_s
 
 
 def _evidence(video: str, tool: str, one: Grounded) -> Evidence:

@@ -110,7 +110,11 @@ class WhenDescribed(OneCall):
         if best.confidence < 0.35:
             return cannot("nothing in the memory is close to it", VISION_MODEL)
         value = (best.start_s, best.end_s) if question.kind == "interval" else best.start_s
-        said = f"Perhaps from {best.start_s:.2f} s to {best.end_s:.2f} s."
+        span = f"from {best.start_s:.2f} s to {best.end_s:.2f} s"
+        if best.recognised and best.confidence >= 0.6:
+            said = f"{span[:1].upper()}{span[1:]}, {best.why}."
+            return Draft("answered", said, value, None, best.confidence, evidence_of(result, 1))
+        said = f"Perhaps {span}."
         return uncertain(Draft("uncertain", said, value, None, best.confidence, evidence_of(result, 1)), VISION_MODEL)
 
 
