@@ -44,6 +44,9 @@ def bench(
     ] = None,
     long_minutes: Annotated[float, typer.Option(min=0, help="Length of the long clip; 0 leaves it out.")] = 20.0,
     device: Annotated[str, typer.Option(help="Where the benchmark 'kernels' runs: cpu or cuda.")] = "cpu",
+    models: Annotated[
+        Path | None, typer.Option(help="Folder of models; 'matching' measures GIM's networks in it, too.")
+    ] = None,
 ) -> None:
     """Measure performance on this machine."""
     if name not in (*BENCHES, "all"):
@@ -51,7 +54,7 @@ def bench(
     if data is None and (beside := ROOT.parent / "shared" / "clips").is_dir():
         data = beside
     machine = describe_machine()
-    options = BenchOptions(data, long_minutes, device, lambda text: typer.echo(f"measuring: {text}", err=True))
+    options = BenchOptions(data, long_minutes, device, lambda text: typer.echo(f"measuring: {text}", err=True), models)
     results: list[Result] = []
     for module in [BENCHES[name]] if name != "all" else BENCHES.values():
         results.extend(importlib.import_module(module).run(options))

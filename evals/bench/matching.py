@@ -1,5 +1,7 @@
 """Benchmark `matching`: relative pose from two pictures by plain SIFT and by ours, on real pairs and on made ones.
 
+With a folder of models (`--models`) also by every network of GIM whose weights are there.
+
 Every matcher is measured with both solvers: RANSAC of one pixel, as benchmarks of matchers use it, and ours. Baseline
 of each figure is SIFT with RANSAC. Made pairs: rooms that show frames of the clips, and planes (synthetic/pairs.py).
 """
@@ -28,7 +30,7 @@ from evals.metrics.correspondence import (
     pose_error_deg,
 )
 from evals.suites.matching import LIST, estimate_pose
-from tools.matching.matcher import MATCHERS, Matches
+from tools.matching.matcher import MATCHERS, Matcher, Matches
 from tools.matching.pose import Matrix, rays, relative_pose
 from tools.matching.relation import TOLERANCE, fit_homography, relate
 from tools.media.frame import Picture
@@ -64,19 +66,28 @@ def run(options: BenchOptions) -> Iterator[Result]:
         sets["real pairs"] = [_real(pair.load()) for pair in read_pairs(listed)]
     options.progress("made rooms")
     sets["made rooms"] = [_room(textures, seed) for seed in range(NUM_ROOMS)]
+    matchers = matchers_of(options.models)
     for name, pairs in sets.items():
-        yield from _poses(name, pairs, options)
-    yield from _planes(textures, options)
-    yield from _strangers(textures, options)
+        yield from _poses(name, pairs, matchers, options)
+    yield from _planes(textures, matchers, options)
+    yield from _strangers(textures, matchers, options)
     yield Result("load average after", os.getloadavg()[0], "processes")
 
 
-def _poses(name: str, pairs: list[Pair], options: BenchOptions) -> Iterator[Result]:
+def matchers_of(models: Path | None) -> dict[str, Matcher]:
+    """Those that need no weights, and GIM's whose weights are below the folder of models."""
+    from tools.matching.gim.matcher import KINDS, GimMatcher, find_weights
+
+    found = {f"gim_{name}": find_weights(models, name) for name in KINDS}
+    return MATCHERS | {name: GimMatcher.from_pretrained(weights) for name, weights in found.items() if weights}
+
+
+def _poses(name: str, pairs: list[Pair], matchers: dict[str, Matcher], options: BenchOptions) -> Iterator[Result]:
     errors: dict[tuple[str, str], list[float]] = {}
-    seconds = dict.fromkeys(MATCHERS, 0.0)
+    seconds = dict.fromkeys(matchers, 0.0)
     for number, pair in enumerate(pairs):
         options.progress(f"{name}, {number + 1} of {len(pairs)}")
-        for method, match in MATCHERS.items():
+        for method, match in matchers.items():
             began = time.process_time()
             matches = match(*pair.pictures)
             seconds[method] += time.process_time() - began
@@ -92,14 +103,14 @@ def _poses(name: str, pairs: list[Pair], options: BenchOptions) -> Iterator[Resu
         yield Result(f"{name}: processor time of matching a pair, {method}", taken / len(pairs), "s")
 
 
-def _planes(textures: list[Picture], options: BenchOptions) -> Iterator[Result]:
+def _planes(textures: list[Picture], matchers: dict[str, Matcher], options: BenchOptions) -> Iterator[Result]:
     """Homographies of planes seen in very different ways, under changes of light."""
     pairs = MatchingPairs(height=480, width=640, seed=5, pictures=textures, warps=HARD)
-    errors: dict[str, list[float]] = {method: [] for method in MATCHERS}
+    errors: dict[str, list[float]] = {method: [] for method in matchers}
     for index in range(NUM_PLANES):
         options.progress(f"planes, {index + 1} of {NUM_PLANES}")
         pair = pairs[index]
-        for method, match in MATCHERS.items():
+        for method, match in matchers.items():
             matches = match(pair.first, pair.second)
             found, _agree = fit_homography(matches.first.astype(float), matches.second.astype(float), 640 * TOLERANCE)
             errors[method].append(math.inf if found is None else corner_error_px(pair.homography, found, 640, 480))
@@ -110,11 +121,11 @@ def _planes(textures: list[Picture], options: BenchOptions) -> Iterator[Result]:
             yield Result(what, error_auc(found_errors, threshold), "1", baseline=baseline)
 
 
-def _strangers(textures: list[Picture], options: BenchOptions) -> Iterator[Result]:
+def _strangers(textures: list[Picture], matchers: dict[str, Matcher], options: BenchOptions) -> Iterator[Result]:
     """Pictures of different clips: nothing may match."""
     clips = textures[:: len(FRAMES_AT)]
     num = min(NUM_STRANGERS, len(clips) - 1)
-    for method, match in MATCHERS.items():
+    for method, match in matchers.items():
         options.progress(f"strangers, {method}")
         taken = 0
         for first, second in pairwise(clips[: num + 1]):

@@ -19,6 +19,8 @@ class BenchOptions:
     """Where the operators are measured: cpu or cuda."""
     progress: Callable[[str], None] = lambda _text: None
     """Told what is being measured."""
+    models: Path | None = None
+    """Folder of models; 'matching' measures those of GIM's networks that are there, too."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from evals.bench.matching import matchers_of
 from tools.base import MissingModel, ToolContext
 from tools.matching.gim.dkm.network import SIZES as DKMS
 from tools.matching.gim.dkm.network import Dkm
@@ -20,6 +21,7 @@ from tools.matching.gim.matcher import GimMatcher, find_weights
 from tools.matching.gim.network import SIZES, Gim
 from tools.matching.gim.superpoint import SIZES as SUPERPOINTS
 from tools.matching.gim.superpoint import SuperPoint
+from tools.matching.matcher import MATCHERS
 from tools.matching.tool import Match
 from tools.media.draw import save_picture
 from tools.nn.checkpoint import CheckpointError
@@ -63,6 +65,13 @@ def test_weights_of_another_kind_in_the_folder_are_not_taken_for_a_matcher(folde
     assert find_weights(folder / "models") is None
     with pytest.raises(CheckpointError, match="no weights at"):
         GimMatcher.from_pretrained(folder / "models" / "gim")
+
+
+def test_the_benchmark_measures_what_is_there(folder: Path) -> None:
+    assert list(matchers_of(None)) == list(MATCHERS)
+    Gim(SIZES["tiny"]).save_pretrained(folder / "models" / "gim")
+    GimLightGlue(LIGHTGLUES["tiny"]).save_pretrained(folder / "models" / "gim_lightglue")
+    assert list(matchers_of(folder / "models")) == [*MATCHERS, "gim_loftr", "gim_lightglue"]
 
 
 def test_without_weights_the_error_tells_how_to_get_them(folder: Path) -> None:
