@@ -11,6 +11,7 @@ from tools.colours.extractor import ColourExtractor
 from tools.colours.tool import FindColourRegions
 from tools.counting.tool import Count
 from tools.detection.tool import Detect
+from tools.editing.cut import Cut
 from tools.extractor import DerivedExtractor, Extractor
 from tools.foreground.tool import SegmentForeground
 from tools.matching.tool import Match
@@ -81,6 +82,7 @@ TOOLS: tuple[type[Tool], ...] = (
     Skim,
     Focus,
     CaptionShots,
+    Cut,
 )
 
 

@@ -47,7 +47,7 @@ def watched(tmp_path: Path) -> Watched:
             library.add_video(VideoRecord(video, sha256, clip, media, clip.stem))
             ids.append(video)
         if tables:
-            library.write_segment(ids[0], "by-hand", "1", {}, tables)
+            library.write_segment(ids[0], "by_hand", "1", {}, tables)
         return ToolContext(library, ids, tmp_path / "artifacts")
 
     return make

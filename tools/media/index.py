@@ -117,6 +117,15 @@ class PacketIndex:
         """Index in order of presentation."""
         return int(np.searchsorted(self._stamps, pts))
 
+    def starts_at(self, rank: int) -> float:
+        """Time of the picture with this index, seconds; the end of the video behind the last."""
+        return self.time_s(int(self._stamps[rank])) if rank < len(self._stamps) else self.duration_s
+
+    def key_before(self, pts: int) -> int | None:
+        """Stamp of the last key frame that is presented at or before a stamp; None where there is none."""
+        place = int(np.searchsorted(self._keys, pts, side="right"))
+        return int(self._keys[place - 1]) if place and self._keys[place - 1] >= self._zero else None
+
     def keys_before(self, wanted: int | None) -> Iterator[int | None]:
         """Key frames to begin decoding at, nearest first, at growing distance; None, the beginning, comes last."""
         place = 0 if wanted is None else int(np.searchsorted(self._keys, wanted, side="right"))

@@ -1,0 +1,148 @@
+"""`cut`: stretches of a video as a video of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from tools.base import InvalidArguments, ToolContext, ToolFailed
+from tools.editing.base import Edit, EditArgs, EditResult, media_seconds, merged, span_of, told
+from tools.editing.moments import What, moments, spans_of
+from tools.types import Interval
+
+if TYPE_CHECKING:
+    from tools.editing.copying import KeySpan
+    from tools.editing.source import Source
+    from tools.media.reader import VideoReader
+
+ENCODING_SPEED = 8.0
+"""Seconds of video encoded in a second at 854x480 (`python -m evals.bench tools`), for consent before long work."""
+COPIED, ENCODED = "stream copy", "libx264, AAC"
+
+
+class Cut(Edit):
+    """Keeps the stretches that are named by time or by what memory holds, or all but them, in one file."""
+
+    name: ClassVar[str] = "cut"
+    description: ClassVar[str] = (
+        "Cut a video: keep (or take out) stretches given by time, or those in which an entity is visible, something is "
+        "said, a text is on screen, something is heard, or a shot. Several stretches become one clip. Writes an MP4."
+    )
+
+    class Args(EditArgs):
+        start_s: float = Field(0.0, ge=0, description="Keep from here on, seconds.")
+        end_s: float | None = Field(None, ge=0, description="Keep up to here, seconds; empty = the end.")
+        intervals: list[tuple[float, float]] = Field(
+            default_factory=list, description="Several [start, end] in seconds, joined in this order."
+        )
+        what: What | None = Field(
+            None,
+            description="Instead of times: stretches in which memory has this. entity, speech, text, sound, camera, "
+            "event (of any kind), shot, moment (nearest in meaning to `which`).",
+        )
+        which: str = Field(
+            "",
+            description="Which of them: an entity's id or words of its description, the words that are said or shown, "
+            "numbers of shots ('1, 3'); empty = all.",
+        )
+        before_s: float = Field(0.0, ge=0, le=60, description="Added before each stretch that `what` finds, seconds.")
+        after_s: float = Field(0.0, ge=0, le=60, description="Added after each stretch that `what` finds, seconds.")
+        keep: Literal["inside", "outside"] = Field(
+            "inside", description="inside: the stretches; outside: everything but them."
+        )
+        exact: bool = Field(
+            True,
+            description="False: begin and end at the nearest places where nothing must be encoded, which is far "
+            "quicker and loses no quality.",
+        )
+
+    class Result(EditResult):
+        copied: bool = Field(description="Whether the packets of the source were copied, not encoded again.")
+
+    def expected_seconds(self, args: Args, context: ToolContext) -> float:
+        return media_seconds(context, args.video) / ENCODING_SPEED if args.exact else 0.0
+
+    def run(self, args: Args, context: ToolContext) -> Result:
+        from tools.editing.copying import copy_spans, key_span
+        from tools.editing.render import render_pieces
+        from tools.editing.soundtrack import Piece
+
+        source = self.source(args, context)
+        with source.reader() as reader:
+            spans, entities, why = _wanted(args, context, source, reader.info.duration_s)
+            keys = [key_span(reader, span) for span in spans]
+            places = [key for key in keys if key is not None and (key.exact or not args.exact)]
+            copied = len(places) == len(spans)
+            if copied:
+                places = _apart(places, reader)
+                spans = [key.span for key in places]
+            model = COPIED if copied else ENCODED
+            stretches, at_s = [], 0.0
+            for span in spans:
+                stretches += source.cut(span, at_s=at_s)
+                at_s += span.duration_s
+            out = self.output(args, context, [source], model=model, stretches=stretches)
+            if copied:
+                done = copy_spans(context, reader, places, out)
+            else:
+                done = render_pieces(context, [Piece(source.path, *span) for span in spans], out, note="cutting")
+        what = f"{len(spans)} stretch(es){why} of {source.title}: {told(spans)}; {done.duration_s:.2f} s in all"
+        return self.Result(
+            summary=f"kept {what}, {'copied as they are' if copied else 'encoded'}",
+            model=model,
+            evidence=self.evidence(source, spans, model=model, note="kept"),
+            artifacts=[out.artifact(f"cut of {source.title}, {done.duration_s:.2f} s")],
+            intervals=spans,
+            entities=entities,
+            duration_s=done.duration_s,
+            copied=copied,
+        )
+
+
+def _wanted(
+    args: Any, context: ToolContext, source: Source, duration_s: float
+) -> tuple[list[Interval], list[str], str]:
+    """What to keep, by time of the source; the entities that decided it; and why, in words."""
+    entities: list[str] = []
+    why = ""
+    if args.what is not None:
+        if args.intervals or args.start_s or args.end_s is not None:
+            raise InvalidArguments("cut: give either times or what to look for, not both")
+        found = moments(context, source, args.what, args.which)
+        spans = spans_of(found, before_s=args.before_s, after_s=args.after_s, end_s=duration_s)
+        entities = list(dict.fromkeys(one.entity for one in found if one.entity))
+        why = f" with {args.what} {args.which!r}" if args.which else f" with {args.what}"
+    elif args.intervals:
+        if args.start_s or args.end_s is not None:
+            raise InvalidArguments("cut: give either intervals or start_s and end_s, not both")
+        spans = [span_of(start_s, end_s, duration_s) for start_s, end_s in args.intervals]
+    else:
+        spans = [span_of(args.start_s, args.end_s, duration_s)]
+    if args.keep == "outside":
+        why = f" outside those{why}"
+        spans = _between(merged(spans), duration_s)
+    if not spans:
+        raise ToolFailed(
+            f"cut: nothing of {source.title} is left{why}; add before_s and after_s, or ask for other times"
+        )
+    return spans, entities, why
+
+
+def _between(spans: Sequence[Interval], duration_s: float) -> list[Interval]:
+    """What lies before, between and after stretches that are in order."""
+    ends = [0.0, *(one.end_s for one in spans)]
+    starts = [*(one.start_s for one in spans), duration_s]
+    return [Interval(a, b) for a, b in zip(ends, starts, strict=True) if b - a > 1e-3]
+
+
+def _apart(places: Sequence[KeySpan], reader: VideoReader) -> list[KeySpan]:
+    """Places to copy, those that run into each other joined."""
+    from tools.editing.copying import key_span
+
+    spans = [one.span for one in places]
+    joined = merged(spans)
+    if len(joined) == len(spans):
+        return list(places)
+    return [key for span in joined if (key := key_span(reader, span)) is not None]
