@@ -150,7 +150,7 @@ def test_what_memory_holds_is_cut(
         ({"start_s": 6.5}, InvalidArguments, "6.00 s long"),
         ({"start_s": 2.0, "end_s": 2.0}, InvalidArguments, "empty"),
         ({"intervals": [(3.0, 1.0)]}, InvalidArguments, "empty"),
-        ({"what": "speech", "start_s": 1.0}, InvalidArguments, "not both"),
+        ({"what": "speech", "start_s": 1.0}, InvalidArguments, "not several"),
         ({"keep": "outside"}, ToolFailed, "nothing"),
     ],
 )

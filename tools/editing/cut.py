@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from tools.base import InvalidArguments, ToolContext, ToolFailed
-from tools.editing.base import Edit, EditArgs, EditResult, media_seconds, merged, span_of, told
-from tools.editing.moments import What, moments, spans_of
+from tools.base import ToolContext, ToolFailed
+from tools.editing.base import Edit, EditResult, media_seconds, merged, told
+from tools.editing.moments import WhenArgs, wanted
 from tools.types import Interval
 
 if TYPE_CHECKING:
     from tools.editing.copying import KeySpan
-    from tools.editing.source import Source
     from tools.media.reader import VideoReader
 
 ENCODING_SPEED = 8.0
@@ -31,24 +30,7 @@ class Cut(Edit):
         "said, a text is on screen, something is heard, or a shot. Several stretches become one clip. Writes an MP4."
     )
 
-    class Args(EditArgs):
-        start_s: float = Field(0.0, ge=0, description="Keep from here on, seconds.")
-        end_s: float | None = Field(None, ge=0, description="Keep up to here, seconds; empty = the end.")
-        intervals: list[tuple[float, float]] = Field(
-            default_factory=list, description="Several [start, end] in seconds, joined in this order."
-        )
-        what: What | None = Field(
-            None,
-            description="Instead of times: stretches in which memory has this. entity, speech, text, sound, camera, "
-            "event (of any kind), shot, moment (nearest in meaning to `which`).",
-        )
-        which: str = Field(
-            "",
-            description="Which of them: an entity's id or words of its description, the words that are said or shown, "
-            "numbers of shots ('1, 3'); empty = all.",
-        )
-        before_s: float = Field(0.0, ge=0, le=60, description="Added before each stretch that `what` finds, seconds.")
-        after_s: float = Field(0.0, ge=0, le=60, description="Added after each stretch that `what` finds, seconds.")
+    class Args(WhenArgs):
         keep: Literal["inside", "outside"] = Field(
             "inside", description="inside: the stretches; outside: everything but them."
         )
@@ -71,7 +53,13 @@ class Cut(Edit):
 
         source = self.source(args, context)
         with source.reader() as reader:
-            spans, entities, why = _wanted(args, context, source, reader.info.duration_s)
+            when = wanted(args, context, source, reader.info.duration_s)
+            spans, why = list(when.spans), when.why
+            if args.keep == "outside":
+                why = f" outside those{why}"
+                spans = _between(merged(spans), reader.info.duration_s)
+            if not spans:
+                raise ToolFailed(f"cut: nothing of {source.title} is left{why}; ask for other times")
             keys = [key_span(reader, span) for span in spans]
             places = [key for key in keys if key is not None and (key.exact or not args.exact)]
             copied = len(places) == len(spans)
@@ -95,39 +83,10 @@ class Cut(Edit):
             evidence=self.evidence(source, spans, model=model, note="kept"),
             artifacts=[out.artifact(f"cut of {source.title}, {done.duration_s:.2f} s")],
             intervals=spans,
-            entities=entities,
+            entities=when.entities,
             duration_s=done.duration_s,
             copied=copied,
         )
-
-
-def _wanted(
-    args: Any, context: ToolContext, source: Source, duration_s: float
-) -> tuple[list[Interval], list[str], str]:
-    """What to keep, by time of the source; the entities that decided it; and why, in words."""
-    entities: list[str] = []
-    why = ""
-    if args.what is not None:
-        if args.intervals or args.start_s or args.end_s is not None:
-            raise InvalidArguments("cut: give either times or what to look for, not both")
-        found = moments(context, source, args.what, args.which)
-        spans = spans_of(found, before_s=args.before_s, after_s=args.after_s, end_s=duration_s)
-        entities = list(dict.fromkeys(one.entity for one in found if one.entity))
-        why = f" with {args.what} {args.which!r}" if args.which else f" with {args.what}"
-    elif args.intervals:
-        if args.start_s or args.end_s is not None:
-            raise InvalidArguments("cut: give either intervals or start_s and end_s, not both")
-        spans = [span_of(start_s, end_s, duration_s) for start_s, end_s in args.intervals]
-    else:
-        spans = [span_of(args.start_s, args.end_s, duration_s)]
-    if args.keep == "outside":
-        why = f" outside those{why}"
-        spans = _between(merged(spans), duration_s)
-    if not spans:
-        raise ToolFailed(
-            f"cut: nothing of {source.title} is left{why}; add before_s and after_s, or ask for other times"
-        )
-    return spans, entities, why
 
 
 def _between(spans: Sequence[Interval], duration_s: float) -> list[Interval]:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tools.base import ToolContext, ToolFailed
-from tools.editing.base import merged
+from pydantic import Field
+
+from tools.base import InvalidArguments, ToolContext, ToolFailed
+from tools.editing.base import EditArgs, merged, span_of
 from tools.editing.source import Source
 from tools.text.similarity import containment
 from tools.types import Interval
@@ -63,6 +65,61 @@ def spans_of(found: Sequence[Moment], *, before_s: float = 0.0, after_s: float =
     """Stretches with some time around them, within 0..end_s, joined where they touch."""
     widened = [Interval(max(0.0, one.span.start_s - before_s), min(end_s, one.span.end_s + after_s)) for one in found]
     return merged([one for one in widened if one.duration_s > 0])
+
+
+class WhenArgs(EditArgs):
+    """Arguments that say which stretches of a video: by time, or by what memory holds."""
+
+    start_s: float = Field(0.0, ge=0, description="From here on, seconds.")
+    end_s: float | None = Field(None, ge=0, description="Up to here, seconds; empty = the end.")
+    intervals: list[tuple[float, float]] = Field(
+        default_factory=list, description="Instead: several [start, end] in seconds."
+    )
+    what: What | None = Field(
+        None,
+        description="Instead of times: where memory has this. entity, speech, text, sound, camera, event (any kind), "
+        "shot, moment (nearest in meaning to `which`).",
+    )
+    which: str = Field(
+        "",
+        description="Which of them: an entity's id or words of its description, the words that are said or shown, "
+        "numbers of shots ('1, 3'); empty = all.",
+    )
+    before_s: float = Field(0.0, ge=0, le=60, description="Added before each stretch that `what` finds, seconds.")
+    after_s: float = Field(0.0, ge=0, le=60, description="Added after each stretch that `what` finds, seconds.")
+
+
+@dataclass(frozen=True)
+class When:
+    """The stretches that a call names."""
+
+    spans: list[Interval]
+    """By time of the source; in the order given, or of time where memory was asked."""
+    entities: list[str]
+    """Ids of the entities that decided it."""
+    why: str
+    """In words, to follow 'the stretches'; empty where times were given."""
+
+
+def wanted(args: WhenArgs, context: ToolContext, source: Source, duration_s: float) -> When:
+    """Raises InvalidArguments for times that make no sense, ToolFailed when memory holds nothing like it."""
+    timed = bool(args.start_s) or args.end_s is not None
+    if args.what is None and args.which:
+        raise InvalidArguments(
+            "'which' goes with 'what': say what kind of thing it is, e.g. entity, speech, text, shot"
+        )
+    if (args.what is not None) + bool(args.intervals) + timed > 1:
+        raise InvalidArguments("give start_s and end_s, or intervals, or what to look for; not several of them")
+    if args.intervals:
+        return When([span_of(start_s, end_s, duration_s) for start_s, end_s in args.intervals], [], "")
+    if args.what is None:
+        return When([span_of(args.start_s, args.end_s, duration_s)], [], "")
+    found = moments(context, source, args.what, args.which)
+    spans = spans_of(found, before_s=args.before_s, after_s=args.after_s, end_s=duration_s)
+    if not spans:
+        raise ToolFailed(f"{found[0].why} is but an instant; add before_s and after_s")
+    entities = list(dict.fromkeys(one.entity for one in found if one.entity))
+    return When(spans, entities, f" with {args.what} {args.which!r}" if args.which else f" with {args.what}")
 
 
 Facts = tuple[list[Moment], list[str]]
