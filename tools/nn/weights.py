@@ -29,7 +29,7 @@ FOUND_IN_FOLDERS = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".tar")
+PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".tar", ".pkl")
 WEIGHTS = (".safetensors", *PICKLES)
 WRAPPERS = ("model", "state_dict", "model_state_dict", "module", "weights")
 """Keys under which published files keep the state dict, beside optimisers and the like."""

@@ -1,0 +1,21 @@
+"""Backward warping of feature maps by a flow."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def warp(x: Tensor, flow: Tensor) -> Tensor:
+    """x [B, C, H, W] read bilinearly at each pixel's place + flow [B, 2, H, W] (dx, dy, pixels); the border goes on.
+
+    H and W at least 2.
+    """
+    height, width = flow.shape[-2:]
+    across = torch.linspace(-1, 1, width, device=flow.device, dtype=flow.dtype)
+    down = torch.linspace(-1, 1, height, device=flow.device, dtype=flow.dtype)
+    place_x = across + flow[:, 0] / ((width - 1) / 2)
+    place_y = down[:, None] + flow[:, 1] / ((height - 1) / 2)
+    place = torch.stack((place_x, place_y), dim=-1).to(x.dtype)
+    return F.grid_sample(x, place, mode="bilinear", padding_mode="border", align_corners=True)

@@ -1,0 +1,1 @@
+"""VFIMamba: pictures between two pictures by state space models."""
