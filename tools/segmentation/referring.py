@@ -62,7 +62,7 @@ def sounding(phrase: str, context: ToolContext, video: str, span: Interval) -> M
     if models is None or not re.search(rf"\b({SOUND})\b", phrase.lower()) or not (models / "catr").is_dir():
         return None
     from tools.nn.vggish import SAMPLE_RATE_HZ
-    from tools.segmentation.catr.segmenter import PATCH_S
+    from tools.segmentation.catr.segmenter import EARS, PATCH_S
 
     count = max(1, min(FRAMES, int(span.duration_s / PATCH_S)))
     start_s = max(span.start_s, (span.start_s + span.end_s - count * PATCH_S) / 2)
@@ -76,8 +76,8 @@ def sounding(phrase: str, context: ToolContext, video: str, span: Interval) -> M
         frames = [reader.frame_at(t_s) for t_s in times]
     missing = round((count * PATCH_S + rest_s) * SAMPLE_RATE_HZ) - len(sound)
     sound = np.pad(sound, (0, max(0, missing)))  # silence after the end
-    eyes, ears = models / "catr", models / "catr" / "vggish"
-    ears = ears if ears.is_dir() else models / "vggish"
+    eyes, ears = models / "catr", models / "catr" / EARS
+    ears = ears if ears.is_dir() else models / EARS
     segmenter = _listener(eyes, ears, (_written(eyes), _written(ears)), context.device)
     found = segmenter.segment(np.stack([frame.rgb for frame in frames]), sound)
     return _best([frame.t_s for frame in frames], found.masks, found.scores, "what CATR hears")

@@ -6,7 +6,9 @@ from typing import Any
 
 from tools.foreground.course import MustanCourse
 from tools.nn.course import Course, training_command
+from tools.segmentation.catr.course import CatrCourse
 from tools.segmentation.course import EFFICIENTTAM, SAM2, SamCourse
+from tools.segmentation.epcformer.course import EpcCourse
 from tools.segmentation.models.efficienttam import EfficientTAM
 from tools.segmentation.models.sam2 import Sam2
 
@@ -15,6 +17,8 @@ COURSES: dict[str, Course[Any, Any]] = {
     "sam2": SamCourse(Sam2, SAM2),
     "mustan": MustanCourse("mustan2"),
     "mustan1": MustanCourse("mustan1"),
+    "catr": CatrCourse(),
+    "epcformer": EpcCourse(),
 }
 """By name. `mustan` is MUSTAN2, the lighter of the two."""
 

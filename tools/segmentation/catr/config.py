@@ -28,6 +28,8 @@ class CatrConfig:
     mask_dim: int = 64
     """Channels of the mask features, and length of a query's kernel."""
     dropout: float = 0.1
+    image_size: int = 448
+    """Side of the square that pictures are resized to, pixels."""
     variant: Variant = "release"
     """Where the paper and the released code differ. Release: what a token sees in the other modality multiplies it
     twice; the second gate is the first one's again; queries hear the sound through the memory only; the focal loss is
@@ -53,4 +55,5 @@ TINY = CatrConfig(
     audio_dim=16,
     mask_dim=16,
     dropout=0.0,
+    image_size=64,
 )

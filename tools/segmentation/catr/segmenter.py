@@ -20,10 +20,10 @@ from tools.segmentation.frames import to_model
 
 CLIP_FRAMES = 5
 """Frames that are looked at together, as in training."""
-IMAGE_SIZE = 448
-"""Side of the square that pictures are resized to, pixels."""
 PATCH_S = PATCH_FRAMES / 100
 """Sound of a frame, seconds."""
+EARS = "vggish"
+"""Folder with what it hears with, in that of its weights or beside it."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Sounding:
 class SoundingSegmenter:
     """CATR and VGGish: which pixels make the sound."""
 
-    def __init__(self, model: Catr, ears: VGGish, *, image_size: int = IMAGE_SIZE) -> None:
+    def __init__(self, model: Catr, ears: VGGish) -> None:
         if ears.config.dim != model.config.audio_dim:
             raise InvalidArguments(f"sound has {ears.config.dim} channels, the model wants {model.config.audio_dim}")
-        self.model, self.ears, self.image_size = model.eval(), ears.eval(), image_size
+        self.model, self.ears = model.eval(), ears.eval()
 
     @classmethod
     def from_pretrained(cls, catr: str | Path, vggish: str | Path) -> Self:
@@ -68,7 +68,7 @@ class SoundingSegmenter:
         masks, scores = [], []
         for first in range(0, len(frames), CLIP_FRAMES):
             part = frames[first : first + CLIP_FRAMES]
-            pictures = torch.cat([to_model(frame, self.image_size, device) for frame in part])
+            pictures = torch.cat([to_model(frame, self.model.config.image_size, device) for frame in part])
             logits, score = self._best(pictures, vectors[first : first + CLIP_FRAMES])
             full = F.interpolate(logits[:, None], part.shape[1:3], mode="bilinear", align_corners=False)
             masks.append((full[:, 0] > 0).cpu().numpy())

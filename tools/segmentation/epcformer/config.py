@@ -64,6 +64,9 @@ class EpcConfig:
     mask_channels: int = 8
     mask_layers: int = 3
     dropout: float = 0.1
+    short_side: int = 360
+    """Pictures are resized to it, or less where the long side would pass `long_side`; pixels."""
+    long_side: int = 640
     temperature: float = 0.07
     """Of the contrastive alignment (our choice, CLIP's first value)."""
 
@@ -84,4 +87,6 @@ TINY = EpcConfig(
     decoder_layers=2,
     queries=3,
     dropout=0.0,
+    short_side=64,
+    long_side=128,
 )

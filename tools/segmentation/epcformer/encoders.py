@@ -28,6 +28,10 @@ class Prompt:
     speech: Tensor | None = None
     """Mono sound [B, N] at 16 kHz, zero mean and unit variance; only for a model with a speech encoder."""
 
+    def to(self, device: torch.device) -> Prompt:
+        """The same on a device."""
+        return Prompt(*(None if part is None else part.to(device) for part in (self.text, self.sound, self.speech)))
+
 
 def roberta(config: TextConfig) -> RobertaModel:
     """An encoder in the layout of the released one, its pooler included; positions and token types have to be given.

@@ -20,13 +20,13 @@ from tools.segmentation.epcformer.encoders import Prompt
 from tools.segmentation.epcformer.network import EpcFormer
 from tools.segmentation.frames import MEAN, STD
 
-SHORT_SIDE, LONG_SIDE = 360, 640
-"""Pictures are resized to the first, or less where the long side would pass the second; pixels."""
 MULTIPLE = 32
 """Sides that the network looks at are multiples of it, so that no level needs filling up."""
 CLIP_FRAMES = 36
 """Frames that are looked at together, which bounds memory; the query is chosen for each such clip by itself."""
 
+TOKENIZER = "tokenizer.json"
+"""Beside the weights."""
 Tokenize = Callable[[str], Sequence[int]]
 """A text to RoBERTa's token ids, with those of its beginning and end."""
 
@@ -55,7 +55,7 @@ class ReferringSegmenter:
 
         Raises CheckpointError.
         """
-        model, tokenizer = EpcFormer.from_pretrained(folder), Path(folder) / "tokenizer.json"
+        model, tokenizer = EpcFormer.from_pretrained(folder), Path(folder) / TOKENIZER
         if not tokenizer.is_file():
             return cls(model)
         from tokenizers import Tokenizer
@@ -129,7 +129,7 @@ class ReferringSegmenter:
     def _pictures(self, frames: npt.NDArray[np.uint8]) -> Tensor:
         """Normalised pictures [T, 3, h, w]; their aspect ratio changes by what rounding the sides takes."""
         sides = frames.shape[1:3]
-        scale = min(SHORT_SIDE / min(sides), LONG_SIDE / max(sides))
+        scale = min(self.model.config.short_side / min(sides), self.model.config.long_side / max(sides))
         size = [max(1, round(side * scale / MULTIPLE)) * MULTIPLE for side in sides]
         pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self._device).permute(0, 3, 1, 2).float() / 255
         pixels = F.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=True)

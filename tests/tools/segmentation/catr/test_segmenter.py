@@ -19,7 +19,7 @@ from tools.segmentation.catr.segmenter import SoundingSegmenter
 @pytest.fixture
 def segmenter() -> SoundingSegmenter:
     torch.manual_seed(0)
-    return SoundingSegmenter(Catr(TINY), VGGish(TINY_EARS), image_size=64)
+    return SoundingSegmenter(Catr(TINY), VGGish(TINY_EARS))
 
 
 def _frames(count: int) -> np.ndarray:

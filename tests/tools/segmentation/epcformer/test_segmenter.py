@@ -30,8 +30,7 @@ def model() -> EpcFormer:
 
 
 @pytest.fixture
-def segmenter(model: EpcFormer, monkeypatch: pytest.MonkeyPatch) -> ReferringSegmenter:
-    monkeypatch.setattr("tools.segmentation.epcformer.segmenter.SHORT_SIDE", 64)
+def segmenter(model: EpcFormer) -> ReferringSegmenter:
     return ReferringSegmenter(model, lambda text: [0, *(3 + ord(c) % 40 for c in text), 2])
 
 
