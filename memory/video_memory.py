@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from memory.query import Rows, SqlSandbox
 from memory.rows import stored_schema, video_table
@@ -39,6 +40,10 @@ class VideoMemory(RowSource):
     def segments(self) -> set[str]:
         """Names of the segments (extractor, version, parameters)."""
         return {segment.name for segment in self._snapshot.segments}
+
+    def parameters(self, extractor: str) -> list[Mapping[str, Any]]:
+        """What the runs of an extractor were asked for, one for each of its segments here."""
+        return [segment.params for segment in self._snapshot.segments if segment.extractor == extractor]
 
     @cached_property
     def revision(self) -> str:

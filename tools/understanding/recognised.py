@@ -26,8 +26,10 @@ GAP_STEPS = 2.5
 """A stay goes on over gaps of so many steps between the frames in which anything was found for the phrase."""
 MORE_SAID = 0.5
 """Factor of the confidence when the words say more than what was looked for, e.g. what the thing does."""
-ONE_FRAME = 0.6
-"""Factor when only a single frame was looked at."""
+PARTLY_LOOKED = 0.6
+"""Factor when only a part of the video was looked at: it may be there at other times, too."""
+MOST_OF_IT = 0.9
+"""Share of the video that counts as all of it."""
 _SAYS_NOTHING = frozenset(
     re.findall(
         r"[\w']+",
@@ -122,18 +124,29 @@ def _singular(word: str) -> str:
 def _recognised(memory: VideoMemory, row: dict[str, Any], named: Wanted, factor: float) -> Recognised:
     seen = memory.rows("observation", "entity_id = ?", [row["entity_id"]], "t_s")
     times = tuple(one["t_s"] for one in seen)
-    segmented = row["category"] == SEGMENTED
-    if segmented:
-        stays = tuple(Interval(*span) for span in row["attributes"]["intervals"])
+    duration_s = float(memory.video.media["duration_s"])
+    if row["category"] == SEGMENTED:
+        tool, stays = "segmented", tuple(Interval(*span) for span in row["attributes"]["intervals"])
+        looked = Interval(*row["attributes"]["looked_at"])
     else:
-        stays, step_s = _stays(memory, row["extractor"], times)
-        factor *= ONE_FRAME if step_s == 0 else 1.0
-    tool = "segmented" if segmented else "detected"
+        tool, stays = "detected", _stays(memory, row["extractor"], times)
+        looked = _looked(memory, row["extractor"], duration_s)
+    if looked.duration_s < MOST_OF_IT * duration_s:
+        factor *= PARTLY_LOOKED
     return Recognised(row["entity_id"], named.phrase, tool, stays, times, row["confidence"] * factor)
 
 
-def _stays(memory: VideoMemory, extractor: str, times: tuple[float, ...]) -> tuple[tuple[Interval, ...], float]:
-    """When a thing is seen without longer gaps, and the step of the frames that were looked at; 0 = a single one."""
+def _looked(memory: VideoMemory, extractor: str, duration_s: float) -> Interval:
+    """The part of the video in which a run of detect or track_objects looked."""
+    asked = memory.parameters(extractor)[-1]
+    if asked.get("at_s") is not None:
+        return Interval(asked["at_s"], asked["at_s"])
+    end_s = asked.get("end_s")
+    return Interval(asked.get("start_s", 0.0), duration_s if end_s is None else end_s)
+
+
+def _stays(memory: VideoMemory, extractor: str, times: tuple[float, ...]) -> tuple[Interval, ...]:
+    """When a thing is seen without longer gaps."""
     looked = sorted({row["t_s"] for row in memory.rows("observation", "extractor = ?", [extractor], "t_s")})
     step_s = min((b - a for a, b in pairwise(looked)), default=0.0)
     stays: list[Interval] = []
@@ -142,4 +155,4 @@ def _stays(memory: VideoMemory, extractor: str, times: tuple[float, ...]) -> tup
             stays[-1] = Interval(stays[-1].start_s, t_s)
         else:
             stays.append(Interval(t_s, t_s))
-    return tuple(stays), step_s
+    return tuple(stays)

@@ -135,7 +135,8 @@ class BesideWhat(Skill):
         result: Any = steps[-1].result
         if result is None:
             return cannot(f"no {thing} is known in this video", *missing)
-        found = dict.fromkeys(str(one.object) for one in result.relations)
+        # What goes by the same words is the thing itself, found once more, or another of its kind.
+        found = dict.fromkeys(_label(one.object) for one in result.relations if not _is(one.object, thing))
         where = side.replace("_", " ")
         if not found:
             return cannot(f"nothing that memory knows is {where} the {thing}", *missing)
@@ -153,6 +154,18 @@ class BesideWhat(Skill):
         return None
 
 
+def _label(node: Any) -> str:
+    """What a node of the scene graph is called."""
+    return f"{node.kind} {node.text.text!r}" if node.text else node.label or node.kind
+
+
+def _is(node: Any, thing: str) -> bool:
+    """Whether a node goes by the words of a thing."""
+    return set(re.findall(r"\w+", thing)) <= set(re.findall(r"\w+", node.label.lower()))
+
+
+WORTH_NAMING = 0.6
+"""Share of the best fact's score from which others are named beside it."""
 _VIDEOS = r"(?:videos?|clips?|recordings?|films?)"
 _LIBRARY = re.compile(
     rf"\b(?:in |on )?(?:which|what|any)(?: one)?(?: of)?(?: all)? my (?:other |watched )?{_VIDEOS}\b"
@@ -183,7 +196,8 @@ class InWhichVideo(OneCall):
             return cannot("nothing like it is known of any video in the library")
         best: dict[str, Any] = {}
         for fact in result.facts:
-            best.setdefault(fact.video, fact)
+            if fact.score >= WORTH_NAMING * result.facts[0].score:
+                best.setdefault(fact.video, fact)
         told = "; ".join(f"{result.titles[video]}: {fact}" for video, fact in list(best.items())[:3])
         return uncertain(Draft("uncertain", f"Nearest to it, by what is known of the videos: {told}.", None, None,
                                min(0.5, result.confidence), evidence_of(result)))  # fmt: skip

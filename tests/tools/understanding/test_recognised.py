@@ -30,17 +30,17 @@ def context(tmp_path: Path) -> ToolContext:
     return ToolContext(library, [VIDEO], tmp_path / "artifacts")
 
 
-def detect(context: ToolContext, phrase: str, *tracks: Sequence[float], confidence: float = 0.8) -> None:
+def detect(context: ToolContext, phrase: str, *tracks: Sequence[float], **asked: float) -> None:
     """Things seen at these times, found under a phrase."""
     followed = [
         Followed(
             phrase,
             BoxFilter(box := Box(10.0 * n, 0, 10.0 * n + 9, 9)),
-            [Sighting(t_s, box, confidence, (0.0, 0.0)) for t_s in times],
+            [Sighting(t_s, box, 0.8, (0.0, 0.0)) for t_s in times],
         )
         for n, times in enumerate(tracks)
     ]
-    remember(context, VIDEO, parse_phrase(phrase), followed, {"model": "m"})
+    remember(context, VIDEO, parse_phrase(phrase), followed, {"model": "m", **asked})
     context.reopen(VIDEO)
 
 
@@ -68,7 +68,7 @@ def count(context: ToolContext, what: str, **more: float) -> Any:
 
 
 def test_a_thing_that_was_cut_out_is_there_while_its_mask_is(context: ToolContext) -> None:
-    segment(context, "the red cup", times=(1.0, 2.0, 4.0, 5.0), looked_at=(1.0, 2.0, 3.0, 4.0, 5.0))
+    segment(context, "the red cup", times=(1.0, 2.0, 4.0, 5.0), looked_at=(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 10.0))
     assert when(context, "when is the red cup visible") == [(1.0, 2.0, 0.9, True), (4.0, 5.0, 0.9, True)]
 
 
@@ -90,8 +90,13 @@ def test_other_things_are_not_meant(context: ToolContext) -> None:
     assert when(context, "the cup")[0][3]
 
 
+def test_looking_at_a_part_of_the_video_says_little_about_the_rest(context: ToolContext) -> None:
+    detect(context, "cat", (4.0, 5.0), start_s=3.0, end_s=6.0)
+    assert when(context, "cat")[0][2] == pytest.approx(0.6 * sure(context), abs=1e-3)
+
+
 def test_a_single_frame_says_little_about_times(context: ToolContext) -> None:
-    detect(context, "dog", (4.0,))
+    detect(context, "dog", (4.0,), at_s=4.0)
     assert when(context, "dog") == [(4.0, 4.0, pytest.approx(0.6 * sure(context), abs=1e-3), True)]
 
 
