@@ -163,6 +163,10 @@ def _matcher(args: Match.Args, context: ToolContext) -> tuple[str, Matcher]:
     from tools.matching.matcher import MATCHERS
 
     if args.method != "gim":
+        if args.network:
+            raise InvalidArguments(
+                f"match: {args.network} is a network of method='gim'; give that method, or no network"
+            )
         return MODELS[args.method], MATCHERS[args.method]
     from tools.matching.gim.matcher import FOLDER, GimMatcher, find_weights, kind_of
 

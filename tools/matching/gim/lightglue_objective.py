@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from tools.matching.gim.examples import Batch, Truth
 from tools.matching.gim.lightglue import Assignment, GimLightGlue, described
-from tools.matching.gim.objective import MAX_LABELS, warp
+from tools.matching.gim.objective import warp
 from tools.matching.gim.superpoint import Points, SuperPoint, sample_descriptors
 
 MAX_POINTS = 512
-"""Detected points of each picture of a pair."""
+"""Detected points of each picture of a pair, and labels of a pair."""
 SAME_PX, OTHER_PX = 3.0, 5.0
 """Points nearer than the first, seen from both pictures, are partners; with none nearer than the second it is alone."""
 
@@ -87,7 +87,7 @@ def _points(detector: SuperPoint, first: Tensor, second: Tensor, truth: Truth) -
     if truth.homography is not None:
         return (one, two), known_by_homography(one.places, two.places, truth.homography.to(first.device))
     labels = truth.labels.to(first.device)
-    labels = labels[torch.randperm(len(labels), device=labels.device)[:MAX_LABELS]]
+    labels = labels[torch.randperm(len(labels), device=labels.device)[:MAX_POINTS]]
     ends = [
         _with_ends(detector, picture, points, places)
         for picture, points, places in zip((first, second), (one, two), labels.split(2, dim=1), strict=True)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from evals.bench.matching import matchers_of
-from tools.base import MissingModel, ToolContext
+from tools.base import InvalidArguments, MissingModel, ToolContext
 from tools.matching.gim.dkm.network import SIZES as DKMS
 from tools.matching.gim.dkm.network import Dkm
 from tools.matching.gim.lightglue import SIZES as LIGHTGLUES
@@ -27,13 +27,13 @@ from tools.media.draw import save_picture
 from tools.nn.checkpoint import CheckpointError
 
 
-def call(folder: Path, models: Path | None, network: str = "") -> Match.Result:
+def call(folder: Path, models: Path | None, network: str = "", method: str = "gim") -> Match.Result:
     library = cast(Any, SimpleNamespace())
     context = ToolContext(library, [], folder / "artifacts", models=models)
     arguments = {
         "picture": str(folder / "a.png"),
         "other_picture": str(folder / "a.png"),
-        "method": "gim",
+        "method": method,
         "network": network,
     }
     return cast(Match.Result, Match().call(arguments, context))
@@ -80,3 +80,5 @@ def test_without_weights_the_error_tells_how_to_get_them(folder: Path) -> None:
             call(folder, models)
     with pytest.raises(MissingModel, match=r"--model dkm"):
         call(folder, folder / "models", "dkm")
+    with pytest.raises(InvalidArguments, match="method='gim'"):
+        call(folder, None, "dkm", "sift")
