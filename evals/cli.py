@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from agent.settings import Settings
     from evals.runner import Record
     from evals.suites.measured import Scores
 
@@ -30,14 +33,23 @@ def run_suite(
     limit: Annotated[int | None, typer.Option(min=1, help="Ask the first N questions only.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask every question of a suite, score the answers, and print the report."""
+    """Ask every question of a suite, score the answers, and print the report.
+
+    A suite of masks, tracks or matches measures our own tools instead.
+    """
     from agent.api import VideoAgent
     from agent.settings import Settings
     from evals.runner import run
     from evals.suites.base import load_suite
+    from evals.suites.ours import measures_predictions
 
     # An answer that depends on the questions before it could not be measured again.
     settings = Settings(learn=False)
+    if measures_predictions(suite):
+        if limit is not None or library is not None:
+            raise typer.BadParameter(f"--limit and --library go with suites of questions; {suite} measures predictions")
+        _measure(suite, data, out if out is not None else _new_folder(settings.home, suite), settings, as_json=as_json)
+        return
     loaded = load_suite(suite, data)
     folder = out if out is not None else _new_folder(settings.home, suite)
     agent = VideoAgent(library if library is not None else folder / "library", settings=settings)
@@ -67,9 +79,30 @@ def score_predictions(
     """Measure masks, tracks or matches that lie in a folder, and print the figures."""
     from evals.suites.measured import load_measured
 
-    scores = load_measured(suite, data).score(predictions)
+    _print_scores(load_measured(suite, data).score(predictions), as_json=as_json)
+
+
+def _measure(suite: str, data: Path, folder: Path, settings: Settings, *, as_json: bool) -> None:
+    """Measure our tools, keep the scores in a folder with what they were measured on, and print them."""
+    import json
+
+    from evals.bench.machine import commit, describe_machine, versions
+    from evals.suites.ours import measure_ours
+
+    model, scores = measure_ours(suite, data, settings, lambda text: typer.echo(text, err=True))
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {"model": model, "commit": commit(), "versions": versions(), "machine": describe_machine()}
+    path = folder / "scores.json"
+    path.write_text(json.dumps(about | _plain(asdict(scores)), indent=1, ensure_ascii=False), encoding="utf-8")
+    typer.echo(f"{model}\nscores: {path}", err=True)
+    _print_scores(scores, as_json=as_json)
+
+
+def _print_scores(scores: Scores, *, as_json: bool) -> None:
+    import json
+
     if as_json:
-        _print_json(scores)
+        typer.echo(json.dumps(_plain(asdict(scores)), ensure_ascii=False))
         return
     from rich.console import Console
     from rich.table import Table
@@ -83,20 +116,13 @@ def score_predictions(
     Console().print(table)
 
 
-def _print_json(scores: Scores) -> None:
-    """Figures and items; what is not a finite number becomes null, as JSON has none."""
-    import json
-    import math
-    from dataclasses import asdict
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(part) for key, part in value.items()}
-        if isinstance(value, list | tuple):
-            return [plain(part) for part in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    typer.echo(json.dumps(plain(asdict(scores)), ensure_ascii=False))
+def _plain(value: Any) -> Any:
+    """As JSON values; what is not a finite number becomes null, as JSON has none."""
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _new_folder(home: str, suite: str) -> Path:

@@ -91,6 +91,7 @@ def load_suite(name: str, folder: Path) -> Suite:
     suite = find_suite(name)
     if not hasattr(suite, "samples"):
         raise InvalidArguments(
-            f"suite {name!r} measures predictions; use `videre eval score {name} --predictions FOLDER`"
+            f"suite {name!r} asks no questions; `videre eval run {name}` measures our tools on it, and "
+            f"`videre eval score {name} --predictions FOLDER` others"
         )
     return cast(type[Suite], suite)(folder)

@@ -37,9 +37,14 @@ class TapVidSuite:
         """`data` is a pickle or a folder of them; they are read one by one, when they are needed."""
         self.data = data
 
-    def measure(self, track: Tracker, mode: QueryMode = "first") -> Scores:
-        """Measure a function that follows points. Raises InvalidArguments for tracks that do not fit."""
-        return self._scores(lambda video: {mode: track(video.scaled(), video.queries(mode).points)})
+    def measure(self, track: Tracker, *modes: QueryMode) -> Scores:
+        """Measure a function that follows points, in each of the modes (none given: "first").
+
+        Raises InvalidArguments for tracks that do not fit.
+        """
+        return self._scores(
+            lambda video: {mode: track(video.scaled(), video.queries(mode).points) for mode in modes or MODES[:1]}
+        )
 
     def score(self, predictions: Path) -> Scores:
         """Measure `<predictions>/first/<video>.npz` and `<predictions>/strided/<video>.npz`, or one of the two.
