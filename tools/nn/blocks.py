@@ -54,6 +54,17 @@ class ConvNeXtBlock(nn.Module):
         return x + y.permute(0, 3, 1, 2)
 
 
+def dropped(branch: Tensor, share: float) -> Tensor:
+    """Stochastic depth (Huang et al., arXiv 1603.09382): a branch [B, ...] is 0 for a share of the samples.
+
+    The others are scaled up, so that the mean stays.
+    """
+    if not share:
+        return branch
+    keep = torch.rand(len(branch), *[1] * (branch.ndim - 1), device=branch.device) >= share
+    return branch * keep / (1 - share)
+
+
 def to_windows(x: Tensor, size: tuple[int, int]) -> Tensor:
     """[B, H, W, C] to [B * windows, h * w, C] for windows of `size` (h, w); zeros fill up the last ones."""
     (_, height, width, _), (h, w) = x.shape, size

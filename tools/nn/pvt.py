@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tools.nn.attention import AttentionCall, HookedAttention
+from tools.nn.blocks import dropped
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,9 @@ class _Block(nn.Module):
         self.attn, self.mlp = ReducedAttention(dim, heads, reduction), _MLP(dim, mlp_ratio * dim)
 
     def forward(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
-        x = x + self._dropped(self.attn(self.norm1(x), grid))
-        return x + self._dropped(self.mlp(self.norm2(x), grid))
-
-    def _dropped(self, branch: Tensor) -> Tensor:
-        if not self.training or not self.drop_path:
-            return branch
-        keep = 1 - self.drop_path
-        return branch * torch.rand(len(branch), 1, 1, device=branch.device).lt(keep) / keep
+        share = self.drop_path if self.training else 0.0
+        x = x + dropped(self.attn(self.norm1(x), grid), share)
+        return x + dropped(self.mlp(self.norm2(x), grid), share)
 
 
 class _PatchEmbed(nn.Module):
