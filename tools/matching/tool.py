@@ -172,11 +172,11 @@ def _matcher(args: Match.Args, context: ToolContext) -> tuple[str, Matcher]:
 
     weights = find_weights(context.models, args.network)
     if weights is None:
-        option = f" --model {args.network}" if args.network else ""
+        option, end = (f" --model {args.network}", f"_{args.network}") if args.network else ("", "")
         raise MissingModel(
             f"match: weights of {args.network or 'GIM'} are not among the models; train them: python -m "
-            f"tools.matching.train{option} --steps 20000 --out {(context.models or Path('MODELS')) / FOLDER}; or use "
-            "method='views', which needs none"
+            f"tools.matching.train{option} --steps 20000 --out {(context.models or Path('MODELS')) / FOLDER}{end}; or "
+            "use method='views', which needs none"
         )
     return f"gim_{kind_of(weights)} and MAGSAC++", GimMatcher.from_pretrained(weights, device=context.device)
 

@@ -131,7 +131,7 @@ class Decoder(nn.Module):
         """
         size = first[1].shape[2:]
         found: dict[int, Dense] = {}
-        context: Tensor | None = None
+        context = first[1].new_zeros(len(first[1]), self.embedding_decoder.dim, 1, 1)
         for stride in (*STRIDES, *REFINED[1:]) if known is None else REFINED[1:]:
             one, two = first[stride], second[stride]
             grid = one.shape[2], one.shape[3]
@@ -139,11 +139,8 @@ class Decoder(nn.Module):
                 known = Dense(*(part.detach() for part in known.resized(grid)))
             if stride in STRIDES:
                 one, two = (self.proj[str(stride)](x) for x in (one, two))
-                context = one.new_zeros(len(one), self.embedding_decoder.dim, *grid) if context is None else resized(
-                    context, grid
-                )  # fmt: skip
                 embedded = self.gps[str(stride)](one, two)
-                places, certainty, context = self.embedding_decoder(embedded, one, context, stride)
+                places, certainty, context = self.embedding_decoder(embedded, one, resized(context, grid), stride)
                 known = Dense(places, certainty)
             assert known is not None
             if stride in REFINED:
