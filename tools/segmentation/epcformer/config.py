@@ -6,12 +6,15 @@ et al., arXiv 2201.00487) the values are those of wjn922/ReferFormer at 06fc218;
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from tools.base import InvalidArguments
 from tools.nn.resnet import SIZES as RESNETS
 from tools.nn.resnet import ResNetConfig
 from tools.nn.vggish import TINY as TINY_VGGISH
 from tools.nn.vggish import VGGishConfig
+from tools.nn.video_swin import SIZES as VIDEO_SWINS
+from tools.nn.video_swin import VideoSwinConfig
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,9 @@ class SpeechConfig:
 class EpcConfig:
     """What a checkpoint fixes."""
 
-    trunk: ResNetConfig = field(default_factory=lambda: ResNetConfig(RESNETS["50"].blocks, fixed_norms=True))
+    trunk: ResNetConfig | VideoSwinConfig = field(
+        default_factory=lambda: ResNetConfig(RESNETS["50"].blocks, fixed_norms=True)
+    )
     text: TextConfig = field(default_factory=TextConfig)
     sound: VGGishConfig = field(default_factory=VGGishConfig)
     """Of sounds: one token for every 0.96 s, as CATR hears (our choice)."""
@@ -70,10 +75,23 @@ class EpcConfig:
     temperature: float = 0.07
     """Of the contrastive alignment (our choice, CLIP's first value)."""
 
+    def __post_init__(self) -> None:
+        """Raises InvalidArguments for a trunk that joins frames: every frame has a mask of its own."""
+        if isinstance(self.trunk, VideoSwinConfig) and self.trunk.patch[0] != 1:
+            raise InvalidArguments(f"patches of {self.trunk.patch[0]} frames: a mask a frame needs patches of 1")
+
+
+def _swin(size: str) -> EpcConfig:
+    """ReferFormer's trunks: patches of one frame, no norm at the end."""
+    return EpcConfig(replace(VIDEO_SWINS[size], patch=(1, 4, 4), final_norm=False))
+
 
 SIZES = {
     "resnet50": EpcConfig(),
     "resnet50-speech": EpcConfig(speech=SpeechConfig()),
+    "video-swin-t": _swin("t"),
+    "video-swin-s": _swin("s"),
+    "video-swin-b": _swin("b"),
 }
 
 TINY = EpcConfig(

@@ -24,7 +24,8 @@ from tools.nn.checkpoint import CheckpointMap, Ignore, Rename
 from tools.nn.detr import unpack
 from tools.nn.dynamic_mask import DynamicMaskHead
 from tools.nn.pretrained import Pretrained
-from tools.nn.resnet import ResNet
+from tools.nn.resnet import ResNet, ResNetConfig
+from tools.nn.video_swin import VideoSwin
 from tools.nn.weights import locate, read_state
 from tools.segmentation.epcformer.config import SIZES, EpcConfig
 from tools.segmentation.epcformer.encoders import AudioEncoder, Prompt, TextEncoder
@@ -41,6 +42,8 @@ REFERFORMER = CheckpointMap(
         Ignore(r"fusion_module\..*", "expression-visual attention takes its place"),
         Ignore(r".*\.position_ids", "a constant"),
         unpack(8),
+        Ignore(r".*\.relative_position_index", "a constant"),
+        Rename(r"^backbone\.0\.body\.downsamples\.(\d)\.", r"trunk.layers.\1.downsample."),
         Rename(r"^backbone\.0\.body\.", "trunk."),
         Rename(r"^(text_encoder|resizer)\.", r"text.\1."),
     ),
@@ -78,8 +81,9 @@ class EpcFormer(Pretrained):
     def __init__(self, config: EpcConfig = SIZES["resnet50"]) -> None:
         super().__init__(config)
         dim = config.dim
-        self.trunk = ResNet(config.trunk)
-        channels = config.trunk.channels[-4:]
+        trunk = config.trunk
+        self.trunk = ResNet(trunk) if isinstance(trunk, ResNetConfig) else VideoSwin(trunk)
+        channels = trunk.channels[-4:]
         self.input_proj = Levels(channels[1:], dim, config.levels)
         self.text, self.audio = TextEncoder(config), AudioEncoder(config)
         self.alignment = Alignment(dim)
@@ -130,7 +134,7 @@ class EpcFormer(Pretrained):
         expression = self.express(prompt)
         if len(expression.sentence) != clips:
             raise InvalidArguments(f"{clips} clips and {len(expression.sentence)} prompts: give one for each clip")
-        maps = self.trunk(frames.flatten(0, 1))[-4:]
+        maps = self._maps(frames)
         levels, referring = self._interacted(self.input_proj(maps[1:]), expression, count)
         queries = self.query_embed.weight
         content = expression.sentence[:, None, None].expand(-1, count, len(queries), -1).flatten(0, 1)
@@ -145,6 +149,12 @@ class EpcFormer(Pretrained):
             parts = (classify(x)[..., 0] + agreement, boxes, masks)
             layers.append(Referred(*(part.unflatten(0, (clips, count)) for part in parts)))
         return Output(layers, expression)
+
+    def _maps(self, frames: Tensor) -> list[Tensor]:
+        """Maps [B·T, C, h, w] of strides 4 to 32 from frames [B, T, 3, H, W]; Video Swin sees them as a video."""
+        if isinstance(self.trunk, ResNet):
+            return list(self.trunk(frames.flatten(0, 1))[-4:])
+        return [level.transpose(1, 2).flatten(0, 1) for level in self.trunk(frames.transpose(1, 2))]
 
     def _interacted(self, levels: list[Tensor], expression: Expression, count: int) -> tuple[list[Tensor], Tensor]:
         """Levels [B·T, C, h, w] that have seen the expression, and the referring feature [B, C] that has seen them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,24 @@ from torch import Tensor
 
 from tools.base import InvalidArguments
 from tools.nn.checkpoint import CheckpointError
+from tools.nn.video_swin import VideoSwinConfig
 from tools.segmentation.epcformer.config import SIZES, TINY, SpeechConfig
 from tools.segmentation.epcformer.encoders import PAD, Prompt
 from tools.segmentation.epcformer.network import NEW, EpcFormer
 
 SPEECH = replace(TINY, speech=SpeechConfig(width=32, layers=1, heads=2, ffn=64, channels=16, dropout=0.0))
+SWIN = replace(
+    TINY,
+    trunk=VideoSwinConfig(
+        dim=8,
+        depths=(1, 2, 1, 1),
+        heads=(1, 2, 2, 2),
+        patch=(1, 4, 4),
+        window=(2, 3, 3),
+        drop_path=0.0,
+        final_norm=False,
+    ),
+)
 TEXT = torch.tensor([[0, 7, 9, 2], [0, 8, 2, PAD]])
 PROMPTS = {
     "text": Prompt(text=TEXT),
@@ -62,6 +76,45 @@ def test_the_size_with_speech_has_wav2vec2_base() -> None:
         full = EpcFormer(SIZES["resnet50-speech"])
     assert _count(full.audio.speech_encoder) == 94_371_712
     assert _count(full) == 344_177_599
+
+
+@pytest.mark.parametrize(
+    ("size", "trunk", "width"),
+    [("video-swin-t", 27_850_470, 768), ("video-swin-s", 49_509_078, 768), ("video-swin-b", 87_638_984, 1024)],
+)
+def test_the_sizes_with_video_swin_have_its_published_trunk(size: str, trunk: int, width: int) -> None:
+    """But for the norm at its end, and a frame instead of two in the patches."""
+    with torch.device("meta"):
+        full = EpcFormer(SIZES[size])
+    assert _count(full.trunk) == trunk - 2 * width - 3 * 4 * 4 * width // 8
+
+
+def test_frames_are_seen_together_by_video_swin_and_alone_by_resnet() -> None:
+    frames = torch.randn(1, 2, 3, 64, 64)
+    changed = torch.cat([frames[:, :1], torch.randn(1, 1, 3, 64, 64)], dim=1)
+    for config, together in ((TINY, False), (SWIN, True)):
+        trunk = EpcFormer(config).eval()
+        first, other = (trunk._maps(each)[1][0] for each in (frames, changed))
+        assert torch.allclose(first, other, atol=1e-5) != together
+
+
+def test_a_trunk_that_joins_frames_is_refused() -> None:
+    with pytest.raises(InvalidArguments, match="patches of 2 frames"):
+        replace(TINY, trunk=VideoSwinConfig())
+
+
+def test_a_released_referformer_with_video_swin_loads(tmp_path: Path) -> None:
+    old = EpcFormer(SWIN)
+    state = {
+        re.sub(r"layers\.(\d)\.downsample\.", r"downsamples.\1.", name) if name.startswith("backbone") else name: x
+        for name, x in _referformer(old).items()
+    }
+    state["backbone.0.body.layers.0.blocks.0.attn.relative_position_index"] = torch.zeros(18, 18, dtype=torch.int64)
+    assert "backbone.0.body.downsamples.0.reduction.weight" in state
+    torch.save({"model": state}, tmp_path / "swin.pth")
+    new = EpcFormer.from_referformer(tmp_path / "swin.pth", config=SWIN)
+    own = old.trunk.state_dict()
+    assert all(torch.equal(tensor, own[name]) for name, tensor in new.trunk.state_dict().items())
 
 
 @pytest.mark.parametrize("kind", PROMPTS)
@@ -115,12 +168,12 @@ def test_what_cannot_be_answered_is_said(model: EpcFormer) -> None:
         model(frames[0], PROMPTS["text"])
 
 
-@pytest.mark.parametrize("config", [TINY, SPEECH], ids=["sound", "speech"])
+@pytest.mark.parametrize("config", [TINY, SPEECH, SWIN], ids=["sound", "speech", "video-swin"])
 def test_what_is_saved_comes_back(tmp_path: Path, config: object) -> None:
     model = EpcFormer(config).eval()  # type: ignore[arg-type]
     model.save_pretrained(tmp_path)
     back = EpcFormer.from_pretrained(tmp_path)
-    assert {b.device.type for b in back.buffers()} == {"cpu"}
+    assert {tensor.device.type for tensor in (*back.parameters(), *back.buffers())} == {"cpu"}
     frames, prompt = torch.randn(1, 1, 3, 64, 64), Prompt(text=TEXT[:1], sound=torch.randn(1, 1, 1, 96, 64))
     found, expected = (each(frames, prompt).layers[-1].masks for each in (back, model))
     assert torch.allclose(found, expected, atol=1e-5)
