@@ -11,7 +11,11 @@ from tools.colours.extractor import ColourExtractor
 from tools.colours.tool import FindColourRegions
 from tools.counting.tool import Count
 from tools.detection.tool import Detect
+from tools.editing.concat import Concat
 from tools.editing.cut import Cut
+from tools.editing.overlay_text import OverlayText
+from tools.editing.speed import Speed
+from tools.editing.subtitles import Subtitles
 from tools.extractor import DerivedExtractor, Extractor
 from tools.foreground.tool import SegmentForeground
 from tools.matching.tool import Match
@@ -83,6 +87,10 @@ TOOLS: tuple[type[Tool], ...] = (
     Focus,
     CaptionShots,
     Cut,
+    Concat,
+    Speed,
+    OverlayText,
+    Subtitles,
 )
 
 

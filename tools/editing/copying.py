@@ -6,17 +6,15 @@ only encoding can cut. Copied are H.264 pictures that browsers play; sound that 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import chain, dropwhile
 from typing import TYPE_CHECKING
 
-from tools.base import ToolContext, ToolFailed
-from tools.editing.provenance import OutFile
+from tools.base import ToolContext
+from tools.editing.provenance import OutFile, cannot_write
 from tools.editing.render import Rendered
-from tools.editing.soundtrack import CopiedSound, EncodedSound, Piece, sound_format
+from tools.editing.soundtrack import CopiedSound, EncodedSound, Piece, Track, attached, sound_format
 from tools.media.mp4 import Mp4File
 from tools.media.open import open_media, picture_stream
 from tools.types import Interval
@@ -63,33 +61,32 @@ def key_span(reader: VideoReader, span: Interval) -> KeySpan | None:
     return KeySpan(Interval(begins, ends), key, end - first + 1, exact)
 
 
-def copy_spans(context: ToolContext, reader: VideoReader, spans: Sequence[KeySpan], out: OutFile) -> Rendered:
+def copy_spans(
+    context: ToolContext,
+    reader: VideoReader,
+    spans: Sequence[KeySpan],
+    out: OutFile,
+    *,
+    subtitles: Track | None = None,
+) -> Rendered:
     """Write the stretches one after the other. Raises ToolFailed, Cancelled."""
     import av
 
     length_s = sum(one.span.duration_s for one in spans)
     sound = _sound(reader, [one.span for one in spans])
     try:
-        with (
-            closing(sound) if sound else nullcontext(),
-            open_media(reader.path) as container,
-            Mp4File(out.path, metadata=out.tags) as file,
-        ):
+        with open_media(reader.path) as container, Mp4File(out.path, metadata=out.tags) as file:
             stream = picture_stream(container, reader.path)
             track = file.add_copied_track(stream)
-            if sound:
-                sound.attach(file)
-            for packet in _packets(container, stream, reader, spans):
-                context.check_cancelled()
-                at_s = float((packet.dts or 0) * packet.time_base)
-                context.progress("copying", min(1.0, max(0.0, at_s / length_s)))
-                file.add_packet(packet, track)
-                if sound:
-                    sound.write(at_s)
-            if sound:
-                sound.write(math.inf)
+            with attached(file, (sound, subtitles)) as write_tracks:
+                for packet in _packets(container, stream, reader, spans):
+                    context.check_cancelled()
+                    at_s = float((packet.dts or 0) * packet.time_base)
+                    context.progress("copying", min(1.0, max(0.0, at_s / length_s)))
+                    file.add_packet(packet, track)
+                    write_tracks(at_s)
     except (OSError, av.error.FFmpegError) as error:
-        raise ToolFailed(f"{out.path}: cannot be written ({error}); make room or choose another folder") from error
+        raise cannot_write(out.path, error) from error
     return Rendered(out.path, length_s, sum(one.num_frames for one in spans))
 
 

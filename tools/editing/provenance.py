@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from memory.atomic import write_file
+from tools.base import ToolFailed
 from tools.types import Artifact
 
 SUFFIX = ".provenance.json"
@@ -65,13 +66,29 @@ class OutFile:
         """Metadata for an MP4 file."""
         return {"comment": self.made.model_dump_json()}
 
+    def write(self, content: bytes) -> None:
+        """The whole file at once. Raises ToolFailed."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(self.path, content)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
     def artifact(
         self, description: str, kind: Literal["image", "video", "audio", "table", "text"] = "video"
     ) -> Artifact:
-        """The finished file as an artefact; its provenance is written beside it. Raises OSError."""
+        """The finished file as an artefact; its provenance is written beside it. Raises ToolFailed."""
         beside = self.path.with_name(self.path.name + SUFFIX)
-        write_file(beside, (self.made.model_dump_json(indent=1) + "\n").encode())
+        try:
+            write_file(beside, (self.made.model_dump_json(indent=1) + "\n").encode())
+        except OSError as error:
+            raise cannot_write(beside, error) from error
         return Artifact(path=str(self.path), kind=kind, description=description)
+
+
+def cannot_write(path: Path, error: Exception) -> ToolFailed:
+    """What to say of a disk that is full or closed."""
+    return ToolFailed(f"{path}: cannot be written ({error}); make room or choose another folder")
 
 
 def read_provenance(path: Path) -> Provenance | None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from tools.base import ToolContext, ToolFailed
-from tools.editing.provenance import OutFile
-from tools.editing.soundtrack import Piece, soundtrack
+from tools.base import InvalidArguments, ToolContext, ToolFailed
+from tools.editing.provenance import OutFile, cannot_write
+from tools.editing.soundtrack import Piece, Track, attached, soundtrack
 from tools.media.frame import Frame, Picture
 from tools.media.reader import VideoReader
 from tools.media.writer import VideoWriter
@@ -26,6 +25,7 @@ Transform = Callable[[Frame], Picture]
 TICK_S = 1e-4
 """Times that differ by less are the same."""
 MAX_FPS = 120
+MIN_SIDE_PX, MAX_SIDE_PX = 16, 4096
 SPED_UP_FPS = 60
 """What is sped up keeps at most so many frames a second: fewer would be seen later than they are heard."""
 
@@ -47,17 +47,27 @@ def render_pictures(
     *,
     start_s: float = 0.0,
     end_s: float = math.inf,
+    subtitles: Track | None = None,
     note: str = "writing the video",
 ) -> Rendered:
     """A stretch of a video with every picture changed; the sound of the stretch goes with it.
 
     `transform` gets the upright frames once, in order, and gives uint8 RGB of one size, which may be another than the
-    source's. Sound that can be copied, because all of it is kept, is copied. Raises ToolFailed, Cancelled.
+    source's. Sound that can be copied, because all of it is kept, is copied. `subtitles` is a track of
+    captions. Raises ToolFailed, Cancelled.
     """
     piece = Piece(reader.path, start_s, end_s).within(reader.info.duration_s)
     frames = ((t_s, transform(frame)) for t_s, frame in _frames_of(reader, piece))
     return render_stream(
-        context, frames, out, fps=reader.info.fps, end_s=piece.lasts_s, sound=[piece], note=note, open_files=[reader]
+        context,
+        frames,
+        out,
+        fps=reader.info.fps,
+        end_s=piece.lasts_s,
+        sound=[piece],
+        subtitles=subtitles,
+        note=note,
+        open_files=[reader],
     )
 
 
@@ -106,6 +116,7 @@ def render_stream(
     fps: Fraction,
     end_s: float,
     sound: Sequence[Piece] = (),
+    subtitles: Track | None = None,
     note: str = "writing the video",
     open_files: Sequence[VideoReader] = (),
 ) -> Rendered:
@@ -121,28 +132,30 @@ def render_stream(
     if first is None:
         raise ToolFailed(f"{out.path.name}: no picture to write; ask for a longer stretch of the video")
     height, width = first[1].shape[:2]
-    track = soundtrack(_readers(sound, open_files))
+    heard = soundtrack(_readers(sound, open_files))
     rate = fps if 0 < fps <= MAX_FPS else Fraction(25)
     count = 0
     try:
         with (
-            closing(track) if track else nullcontext(),
             VideoWriter(out.path, width, height, rate, metadata=out.tags) as writer,
+            attached(writer, (heard, subtitles)) as write_tracks,
         ):
-            if track:
-                track.attach(writer)
             for t_s, until_s, picture in _with_ends(first, frames, end_s):
                 context.check_cancelled()
                 context.progress(note, min(1.0, t_s / end_s) if end_s > 0 else 1.0)
                 writer.add(picture, t_s, until_s - t_s)
-                if track:
-                    track.write(t_s)
+                write_tracks(t_s)
                 count += 1
-            if track:
-                track.write(math.inf)
     except (OSError, av.error.FFmpegError) as error:
-        raise ToolFailed(f"{out.path}: cannot be written ({error}); make room or choose another folder") from error
+        raise cannot_write(out.path, error) from error
     return Rendered(out.path, end_s, count)
+
+
+def checked_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height of a video to be written, made even. Raises InvalidArguments."""
+    if not all(MIN_SIDE_PX <= side <= MAX_SIDE_PX for side in size):
+        raise InvalidArguments(f"{size[0]}x{size[1]} pixels: give sides from {MIN_SIDE_PX} to {MAX_SIDE_PX}")
+    return size[0] + size[0] % 2, size[1] + size[1] % 2
 
 
 def letterboxed(rgb: Picture, size: tuple[int, int]) -> Picture:
@@ -167,12 +180,14 @@ def _frames_of(reader: VideoReader, piece: Piece) -> Iterator[tuple[float, Frame
     if piece.speed <= 1:
         yield from timed
         return
-    last = next(timed)
-    for following in timed:
-        if int(following[0] * SPED_UP_FPS) != int(last[0] * SPED_UP_FPS):
-            yield last
-        last = following
-    yield last
+    begin_s, last = next(timed)
+    slot = 0
+    for t_s, frame in timed:
+        if int(t_s * SPED_UP_FPS) != slot:
+            yield begin_s, last
+            begin_s, slot = t_s, int(t_s * SPED_UP_FPS)
+        last = frame
+    yield begin_s, last
 
 
 def _timed(reader: VideoReader, piece: Piece) -> Iterator[tuple[float, Frame]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -46,6 +47,38 @@ class Piece:
     def lasts_s(self) -> float:
         """Its length in the output, seconds."""
         return (self.end_s - self.start_s) / self.speed
+
+
+class Track(Protocol):
+    """Something besides pictures that goes into a file."""
+
+    def attach(self, file: Mp4File) -> None:
+        """Add the track to a file, before anything is written to it."""
+
+    def write(self, until_s: float) -> None:
+        """Append what begins before a time of the output; inf = the rest."""
+
+    def close(self) -> None:
+        """Close what it reads from."""
+
+
+@contextmanager
+def attached(file: Mp4File, tracks: Sequence[Track | None]) -> Iterator[Callable[[float], None]]:
+    """Gives what writes all tracks up to a time; in the end they are written to their ends and closed."""
+    present = [track for track in tracks if track is not None]
+
+    def write(until_s: float) -> None:
+        for track in present:
+            track.write(until_s)
+
+    try:
+        for track in present:
+            track.attach(file)
+        yield write
+        write(math.inf)
+    finally:
+        for track in present:
+            track.close()
 
 
 def sound_format(readers: Sequence[VideoReader]) -> SoundFormat | None:
@@ -87,12 +120,10 @@ class EncodedSound:
         self._file: Mp4File | None = None
 
     def attach(self, file: Mp4File) -> None:
-        """Add the track to a file, before anything is written to it."""
         file.add_sound_track(self._form)
         self._file = file
 
     def write(self, until_s: float) -> None:
-        """Append the sound up to a time of the output; inf = the rest."""
         assert self._file is not None, "attach it first"
         while self._heard < until_s * self._form.rate_hz:
             block = next(self._blocks, None)
@@ -119,11 +150,9 @@ class CopiedSound:
         self._file: Mp4File | None = None
 
     def attach(self, file: Mp4File) -> None:
-        """Add the track to a file, before anything is written to it."""
         self._file, self._track = file, file.add_copied_track(self._stream)
 
     def write(self, until_s: float) -> None:
-        """Append packets that begin before a time of the output; inf = the rest."""
         assert self._file is not None, "attach it first"
         while True:
             packet = self._waiting or next(self._packets, None)

@@ -103,16 +103,21 @@ def lettering(text: str, style: Style, max_width_px: int) -> Label:
     return Label((front * style.colour).astype(np.float32), (1 - front) * (1 - back))
 
 
+def check_letters(text: str) -> None:
+    """Raises ToolFailed when no font here has one of the letters."""
+    for character in sorted(set(_printable(text, limit=None))):
+        if not character.isspace():
+            _font_file(character)
+
+
 def _line_height(size_px: int) -> int:
     return round(1.3 * size_px)
 
 
-def _printable(text: str) -> str:
-    """Without control characters; tabs are spaces; at most MOST_CHARACTERS."""
+def _printable(text: str, limit: int | None = MOST_CHARACTERS) -> str:
+    """Without control characters; tabs are spaces."""
     kept = (" " if c == "\t" else c for c in unicodedata.normalize("NFC", text))
-    return "".join(c for c in kept if c == "\n" or unicodedata.category(c)[0] != "C" or c in "\u200c\u200d")[
-        :MOST_CHARACTERS
-    ]
+    return "".join(c for c in kept if c == "\n" or unicodedata.category(c)[0] != "C" or c in "\u200c\u200d")[:limit]
 
 
 def _wrapped(text: str, style: Style, width_px: int) -> list[str]:

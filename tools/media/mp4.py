@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 SOUND_BLOCK = 1024
 MOST_SOUND_BITS = 96_000
 """A second and channel; low rates take less."""
+CUE_STYLE = (
+    b"[V4+ Styles]\r\nFormat: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, "
+    b"Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, "
+    b"MarginL, MarginR, MarginV, Encoding\r\n"
+    b"Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,0\r\n"
+)
+"""How subtitles look where the player does not decide, in the form that the encoder wants it."""
 
 
 class Mp4File:
@@ -45,6 +53,7 @@ class Mp4File:
         self._sound: AudioStream | None = None
         self._format = SoundFormat()
         self._heard = 0
+        self._cues: SubtitleStream | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -82,6 +91,26 @@ class Mp4File:
         """Append a packet to a copied track; its stamps count from a picture at 0 s."""
         packet.stream = track
         self._container.mux(packet)
+
+    def add_subtitle_track(self, language: str) -> None:
+        """Text that `add_cue` gives, which players can show (QuickTime text); `language` as in ISO 639-2, e.g. eng."""
+        stream = cast("SubtitleStream", self._container.add_stream("mov_text"))
+        stream.codec_context.subtitle_header = CUE_STYLE
+        stream.metadata["language"] = language
+        self._cues = stream
+
+    def add_cue(self, start_s: float, end_s: float, text: str) -> None:
+        """Append a text that is shown between two times; cues come in order and do not overlap."""
+        import av
+
+        if self._cues is None:
+            raise ValueError("this writer was made without subtitles")
+        coded = text.encode()
+        packet = av.Packet(struct.pack(">H", len(coded)) + coded)
+        packet.time_base = Fraction(1, 1000)
+        packet.pts = packet.dts = round(start_s * 1000)
+        packet.duration = max(1, round(end_s * 1000) - packet.pts)
+        self.add_packet(packet, self._cues)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
