@@ -42,6 +42,23 @@ def memory_attention(
 
     Raises ValueError when the number of keys does not fit grid and pointers, or there is none.
     """
+    k, v, bias = pool_memory(
+        k, v, grid=grid, pool=pool, num_pointers=num_pointers, weighting=weighting, backend=backend
+    )
+    return biased_attention(q, k, v, bias, backend=backend)
+
+
+def pool_memory(
+    k: Tensor,
+    v: Tensor,
+    *,
+    grid: tuple[int, int],
+    pool: int = 2,
+    num_pointers: int = 0,
+    weighting: Weighting = "logit",
+    backend: Backend = "auto",
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The keys, values and biases [K'] of keys with which `biased_attention` is `memory_attention`; see there."""
     num_spatial = k.shape[2] - num_pointers if k.ndim == 4 else -1
     area = grid[0] * grid[1]
     if pool < 1 or area < 1 or num_pointers < 0 or num_spatial < 0 or num_spatial % area:
@@ -50,7 +67,7 @@ def memory_attention(
             f"pool {pool} is at least 1"
         )
     if num_spatial <= area or pool == 1:
-        return biased_attention(q, k, v, k.new_zeros(k.shape[2], dtype=torch.float32), backend=backend)
+        return k, v, k.new_zeros(k.shape[2], dtype=torch.float32)
     weights = log_tokens(grid, pool).to(k.device, torch.float64 if k.dtype == torch.float64 else torch.float32)
     weights = weights.repeat(num_spatial // area)
     pooled_k, pooled_v = (_pooled(x, num_spatial, grid, pool, backend) for x in (k, v))
@@ -58,7 +75,7 @@ def memory_attention(
         pooled_k = pooled_k + weights.to(k.dtype)[:, None]
         weights = torch.zeros_like(weights)
     k, v = (torch.cat([part, x[:, :, num_spatial:]], 2) for part, x in ((pooled_k, k), (pooled_v, v)))
-    return biased_attention(q, k, v, torch.cat([weights, weights.new_zeros(num_pointers)]), backend=backend)
+    return k, v, torch.cat([weights, weights.new_zeros(num_pointers)])
 
 
 def log_tokens(grid: tuple[int, int], pool: int) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from tools.nn.attention import FusedAttention
 from tools.nn.blocks import MLP
-from tools.nn.window_attention import WindowAttention
+from tools.nn.window_attention import WindowAttention, Windows
 
 BlockHook = Callable[[int, Tensor], Tensor]
 """Called with the index of a block and its output [B, L, C]; what it returns goes on."""
@@ -54,10 +54,13 @@ class ViTBlock(nn.Module):
         self.attn = WindowAttention(dim, config.heads, window) if window else FusedAttention(dim, config.heads)
         self.mlp = MLP(dim, config.mlp_ratio * dim, dim, activation=F.gelu)
 
-    def forward(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
-        """x [B, L, C]; `grid` is the (height, width) of the patches."""
+    def forward(self, x: Tensor, windows: Windows | None) -> Tensor:
+        """x [B, L, C]; arranged by `windows` if there are any in the trunk."""
         y = self.norm1(x)
-        x = x + (self.attn.on_grid(y, grid) if isinstance(self.attn, WindowAttention) else self.attn(y))
+        if windows is not None and isinstance(self.attn, WindowAttention):
+            x = x + self.attn.on_windows(y, windows)
+        else:
+            x = x + self.attn(y)
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
 
@@ -108,9 +111,18 @@ class ViT(nn.Module):
         x = x.flatten(1, 2) + self.positions(grid)
         if self.cls_token is not None:
             x = torch.cat([(self.cls_token + self.pos_embed[:, :1]).expand(len(x), -1, -1), x], dim=1)
+        # Blocks that see everything do not mind the order of the tokens: it is changed once, not around every window.
+        windows = Windows.of(grid, self.config.window, x.device) if self.config.window else None
+        x = x if windows is None else windows.arrange(x)
         for i, block in enumerate(self.blocks):
-            x = block(x, grid)
+            x = block(x, windows)
             if self.block_hook is not None:
-                x = self.block_hook(i, x)
+                x = self._hooked(i, x, windows, self.block_hook)
+        x = x if windows is None else windows.restore(x)
         out: Tensor = self.norm(x)
         return out
+
+    @staticmethod
+    def _hooked(index: int, x: Tensor, windows: Windows | None, hook: BlockHook) -> Tensor:
+        """The hook sees the tokens row after row."""
+        return hook(index, x) if windows is None else windows.arrange(hook(index, windows.restore(x)))

@@ -3,13 +3,51 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from tools.nn.attention import Attend, AttentionCall, FusedAttention, attend
-from tools.nn.blocks import from_windows, to_windows
+from tools.nn.blocks import to_windows
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The tokens of a grid, window after window: nothing is moved between one attention inside windows and the next."""
+
+    order: Tensor
+    """int [height * width]: which of the tokens, row after row, comes next."""
+    runs: tuple[tuple[int, int], ...]
+    """Windows that follow one another and tokens in each: the whole ones, then those at the borders."""
+
+    @staticmethod
+    def of(grid: tuple[int, int], window: int, device: torch.device | str | None = None) -> Windows:
+        """Square windows of side `window` on a grid (height, width)."""
+        indices = torch.arange(grid[0] * grid[1], device=device).view(1, *grid, 1)
+        order, runs = [], []
+        for rows in _parts(grid[0], window):
+            for columns in _parts(grid[1], window):
+                part = indices[:, rows, columns]
+                windows = to_windows(part, (min(window, part.shape[1]), min(window, part.shape[2])))
+                order.append(windows.flatten())
+                runs.append((windows.shape[0], windows.shape[1]))
+        return Windows(torch.cat(order), tuple(runs))
+
+    def arrange(self, x: Tensor) -> Tensor:
+        """[B, height * width, C], row after row, to window after window."""
+        return x[:, self.order]
+
+    def restore(self, x: Tensor) -> Tensor:
+        """The inverse of `arrange`."""
+        return x[:, self.order.argsort()]
+
+
+def _parts(size: int, window: int) -> list[slice]:
+    """Where the windows are whole, and the rest."""
+    whole = size // window * window
+    return [part for part in (slice(0, whole), slice(whole, size)) if part.start < part.stop]
 
 
 class WindowAttention(FusedAttention):
@@ -23,27 +61,20 @@ class WindowAttention(FusedAttention):
         super().__init__(dim, heads)
         self.window = window
 
-    def on_grid(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
-        """x [B, height * width, dim], row after row, for a grid (height, width)."""
-        qkv = self.qkv(x).unflatten(1, grid)  # [B, height, width, 3 dim]
-        rows, columns = (self._parts(size) for size in grid)
-        strips = [torch.cat([self._part(qkv[:, r, c]) for c in columns], dim=2) for r in rows]
-        out: Tensor = self.proj(torch.cat(strips, dim=1).flatten(1, 2))
+    def on_windows(self, x: Tensor, windows: Windows) -> Tensor:
+        """x [B, height * width, dim], arranged by `windows`, whose side has to be this one's; so is what it gives."""
+        sizes = [count * length for count, length in windows.runs]
+        runs = zip(self.qkv(x).split(sizes, dim=1), windows.runs, strict=True)
+        out: Tensor = self.proj(torch.cat([self._run(qkv, *run) for qkv, run in runs], dim=1))
         return out
 
-    def _parts(self, size: int) -> list[slice]:
-        """Where the windows are whole, and the rest."""
-        whole = size // self.window * self.window
-        return [part for part in (slice(0, whole), slice(whole, size)) if part.start < part.stop]
-
-    def _part(self, qkv: Tensor) -> Tensor:
-        """A part of the grid, all of whose windows have as many tokens: [B, h, w, 3 dim] to [B, h, w, dim]."""
-        grid = (qkv.shape[1], qkv.shape[2])
-        size = (min(self.window, grid[0]), min(self.window, grid[1]))
-        q, k, v = (self._heads(part) for part in to_windows(qkv, size).chunk(3, dim=-1))
-        lacking = self.window**2 - size[0] * size[1]
+    def _run(self, qkv: Tensor, count: int, length: int) -> Tensor:
+        """`count` windows of `length` tokens: [B, count * length, 3 dim] to [B, count * length, dim]."""
+        inside = qkv.unflatten(1, (count, length)).flatten(0, 1)
+        q, k, v = (self._heads(part) for part in inside.chunk(3, dim=-1))
+        lacking = self.window**2 - length
         core: Attend = partial(self._with_border, count=lacking) if lacking else attend
-        return from_windows(self._mix(AttentionCall(q, k, v), core), size, grid)
+        return self._mix(AttentionCall(q, k, v), core).unflatten(0, (-1, count)).flatten(1, 2)
 
     def _with_border(self, call: AttentionCall, count: int) -> Tensor:
         """Attention with the key and value of zeros added, `count` times."""

@@ -200,13 +200,16 @@ class VideoPredictor:
     def _track_batch(self, frame: int, batch: Sequence[tuple[int, Memories]], *, backward: bool) -> None:
         features, model = self._features(frame), self.model
         pixels = model.recall(features, slots([memories for _, memories in batch], self.reach))
-        prompts = Prompts.none(len(batch), device=self.device)
-        found = model.decode(pixels, features, prompts, ambiguous=True)
-        memory = model.remember(features, model.upscale(found.logits), found.score).to(STORED)
-        logits = fill_holes(found.logits, self.options.fill_holes_px)
-        for i, (object_id, _) in enumerate(batch):
-            entry = Entry(*(part[i : i + 1] for part in (logits, found.pointer, found.score, memory)))
-            self._banks[object_id].track(frame, entry, backward=backward)
+        together = 1 if self.device.type == "cpu" else len(batch)  # one object's maps still fit into a CPU's cache
+        for begin in range(0, len(batch), together):
+            part = slice(begin, begin + together)
+            prompts = Prompts.none(len(batch[part]), device=self.device)
+            found = model.decode(pixels[part], features, prompts, ambiguous=True)
+            memory = model.remember(features, model.upscale(found.logits), found.score).to(STORED)
+            logits = fill_holes(found.logits, self.options.fill_holes_px)
+            for i, (object_id, _) in enumerate(batch[part]):
+                entry = Entry(*(kind[i : i + 1] for kind in (logits, found.pointer, found.score, memory)))
+                self._banks[object_id].track(frame, entry, backward=backward)
 
     @torch.inference_mode()
     def _click(

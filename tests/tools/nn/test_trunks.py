@@ -17,7 +17,7 @@ from tools.nn.checkpoint import CheckpointMap, FuseQKV, Rename
 from tools.nn.hiera import Hiera, HieraConfig
 from tools.nn.two_way import TwoWayTransformer
 from tools.nn.vit import ViT, ViTConfig
-from tools.nn.window_attention import WindowAttention
+from tools.nn.window_attention import WindowAttention, Windows
 
 HF_VIT = CheckpointMap(
     (
@@ -116,9 +116,11 @@ def test_windows_and_a_class_token_exclude_one_another() -> None:
         ViT(ViTConfig(dim=16, depth=1, heads=2, window=2, class_token=True))
 
 
-def test_the_hook_of_the_trunk_sees_every_block_and_may_change_it() -> None:
-    trunk = ViT(ViTConfig(dim=16, depth=3, heads=2, patch=8, position_grid=4)).eval()
-    pictures = torch.randn(1, 3, 16, 16)
+@pytest.mark.parametrize("window", [0, 3])
+def test_the_hook_of_the_trunk_sees_every_block_row_after_row_and_may_change_it(window: int) -> None:
+    config = ViTConfig(dim=16, depth=3, heads=2, patch=8, window=window, global_blocks=(1,), position_grid=4)
+    trunk = ViT(config).eval()
+    pictures = torch.randn(1, 3, 32, 32)
     whole, seen = trunk(pictures), {}
 
     def watch(index: int, x: Tensor) -> Tensor:
@@ -183,4 +185,7 @@ def test_windows_at_the_border_are_filled_up_with_zeros(grid: tuple[int, int]) -
     randomise(layer)
     x = torch.randn(2, grid[0] * grid[1], 8)
     filled = layer(to_windows(x.unflatten(1, grid), (3, 3)))
-    assert close(layer.on_grid(x, grid), from_windows(filled, (3, 3), grid).flatten(1, 2))
+    windows = Windows.of(grid, 3)
+    assert close(
+        windows.restore(layer.on_windows(windows.arrange(x), windows)), from_windows(filled, (3, 3), grid).flatten(1, 2)
+    )

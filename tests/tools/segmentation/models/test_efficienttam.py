@@ -18,7 +18,7 @@ from tools.nn.pretrained import Release
 from tools.nn.rope import RoPE, grid_coordinates
 from tools.segmentation.models.config import Config
 from tools.segmentation.models.efficienttam import SIZES, TINY, EfficientTAM
-from tools.segmentation.models.memory_attention import MemoryCrossAttention, Recalled
+from tools.segmentation.models.memory_attention import MemoryCrossAttention, Recalled, Room
 from tools.segmentation.models.network import Prompts, Slots
 
 GRID = TINY.grid
@@ -83,8 +83,10 @@ def by_hand(layer: MemoryCrossAttention, x: Tensor, memory: Recalled, pooling: s
 
 def run(layer: MemoryCrossAttention, x: Tensor, memory: Recalled) -> Tensor:
     rotation = RoPE.axial([TINY.dim // 2] * 2)(grid_coordinates(GRID, GRID).flip(-1))
-    frames = (memory.tokens.shape[1] - memory.num_pointers) // AREA
-    return layer(x, memory, rotation, rotation.repeated(frames, still=memory.num_pointers))
+    if torch.is_grad_enabled():
+        return layer(x, memory, rotation)
+    room = Room.of(memory, TINY.dim)
+    return torch.cat([layer(x, memory.one(i), rotation, room) for i in range(len(memory.tokens))])
 
 
 @pytest.mark.parametrize("gradients", [False, True])
