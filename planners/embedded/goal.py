@@ -111,7 +111,10 @@ def read_goals(request: str, duration_s: float) -> tuple[Goal, ...]:
         if not found:
             return ()
         if found[0].phrase.lower() in _PRONOUNS or (found[0].verb == OTHER and goals):
-            found = [_referring(found[0], goals[-1]) if goals else replace(found[0], phrase="")]
+            if not goals:
+                return (replace(found[0], phrase=""),)
+            goals[-1], referring = _of_one_object(goals[-1], found[0])
+            found = [referring]
         goals += [goal for goal in found if not any(_same(goal, other) for other in goals)]
     return tuple(goals)
 
@@ -120,9 +123,14 @@ def _same(goal: Goal, other: Goal) -> bool:
     return replace(goal, said="") == replace(other, said="")
 
 
-def _referring(goal: Goal, before: Goal) -> Goal:
-    """The goal with the object of the one before it."""
-    return replace(goal, phrase=before.phrase, plural=before.plural, points=before.points, box=before.box)
+def _of_one_object(before: Goal, goal: Goal) -> tuple[Goal, Goal]:
+    """Both, the second with the object of the first; a time that only one of them names is meant for both."""
+    window = before.window if goal.window == ALL else goal.window
+    moments = goal.moments or before.moments
+    told = replace(goal, phrase=before.phrase, plural=before.plural, points=before.points, box=before.box)
+    if before.window == ALL:
+        before = replace(before, window=window, moments=moments)
+    return before, replace(told, window=window, moments=moments)
 
 
 def _clauses(text: str) -> list[str]:

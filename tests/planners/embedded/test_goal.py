@@ -90,6 +90,16 @@ def test_points_boxes_moments_and_spans() -> None:
     assert only("Match the pictures at 0:02 and at 0:08").moments == (2.0, 8.0)
 
 
+def test_a_time_is_meant_for_all_that_is_done_to_the_object() -> None:
+    span = Window("seconds", 0.0, 2.0)
+    assert only("follow the boat and show me where it goes from 0 to 2 s").window == span
+    assert [goal.window for goal in read_goals("cut out the cup from 0 to 2 s, then follow it", 20.0)] == [span, span]
+    apart = read_goals("cut out the cup from 0 to 2 s and the plate", 20.0)
+    assert [goal.phrase for goal in apart] == ["cup", "plate"]
+    later = read_goals("cut out the cup from 0 to 2 s and follow it from 3 to 4 s", 20.0)
+    assert [goal.window for goal in later] == [span, Window("seconds", 3.0, 4.0)]
+
+
 def test_whether_several_are_meant() -> None:
     assert [only(f"follow {what}").plural for what in ("every face", "the cups", "people", "all of the glass")] == [
         True
