@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,17 +59,8 @@ def render_pictures(
     """
     piece = Piece(reader.path, start_s, end_s).within(reader.info.duration_s)
     frames = ((t_s, transform(frame)) for t_s, frame in _frames_of(reader, piece))
-    return render_stream(
-        context,
-        frames,
-        out,
-        fps=reader.info.fps,
-        end_s=piece.lasts_s,
-        sound=[piece],
-        subtitles=subtitles,
-        note=note,
-        open_files=[reader],
-    )
+    tracks = (soundtrack([(piece, reader)]), subtitles)
+    return _write(context, frames, out, Timing(reader.info.fps, piece.lasts_s), tracks, note)
 
 
 def render_pieces(
@@ -101,11 +93,9 @@ def render_pieces(
                 yield at_s + t_s, letterboxed(frame.rgb, size)
             at_s += piece.lasts_s
 
-    fps = max(readers[piece.path].info.fps for piece in pieces)
-    end_s = sum(piece.lasts_s for piece in pieces)
-    return render_stream(
-        context, frames(), out, fps=fps, end_s=end_s, sound=pieces, note=note, open_files=list(readers.values())
-    )
+    timing = Timing(max(readers[piece.path].info.fps for piece in pieces), sum(piece.lasts_s for piece in pieces))
+    tracks = (soundtrack([(piece, readers[piece.path]) for piece in pieces]),)
+    return _write(context, frames(), out, timing, tracks, note)
 
 
 def render_stream(
@@ -116,39 +106,57 @@ def render_stream(
     fps: Fraction,
     end_s: float,
     sound: Sequence[Piece] = (),
-    subtitles: Track | None = None,
     note: str = "writing the video",
-    open_files: Sequence[VideoReader] = (),
 ) -> Rendered:
     """Pictures with times that rise from 0 s (the last is shown until `end_s`), and the sound of pieces.
 
     Pictures are uint8 RGB of one size. The lengths of the `sound` pieces should add up to `end_s`; without any piece
-    that has sound there is no track. `fps` is what the file says its rate is. `open_files` saves opening files of the
-    pieces again. Raises MediaError, ToolFailed (no picture, or the file cannot be written), Cancelled.
+    that has sound there is no track. `fps` is what the file says its rate is. Raises MediaError, ToolFailed (no
+    picture, or the file cannot be written), Cancelled.
     """
+    readers = {path: VideoReader(path) for path in dict.fromkeys(piece.path for piece in sound)}
+    pieces = [(piece.within(readers[piece.path].info.duration_s), readers[piece.path]) for piece in sound]
+    return _write(context, frames, out, Timing(fps, end_s), (soundtrack(pieces),), note)
+
+
+class Timing(NamedTuple):
+    """Of a video that is written."""
+
+    fps: Fraction
+    """What the file says; each picture has its own time."""
+    end_s: float
+
+
+def _write(
+    context: ToolContext,
+    frames: Iterator[tuple[float, Picture]],
+    out: OutFile,
+    timing: Timing,
+    tracks: Sequence[Track | None],
+    note: str,
+) -> Rendered:
     import av
 
     first = next(frames, None)
     if first is None:
         raise ToolFailed(f"{out.path.name}: no picture to write; ask for a longer stretch of the video")
     height, width = first[1].shape[:2]
-    heard = soundtrack(_readers(sound, open_files))
-    rate = fps if 0 < fps <= MAX_FPS else Fraction(25)
+    rate = timing.fps if 0 < timing.fps <= MAX_FPS else Fraction(25)
     count = 0
     try:
         with (
             VideoWriter(out.path, width, height, rate, metadata=out.tags) as writer,
-            attached(writer, (heard, subtitles)) as write_tracks,
+            attached(writer, tracks) as write_tracks,
         ):
-            for t_s, until_s, picture in _with_ends(first, frames, end_s):
+            for t_s, until_s, picture in _with_ends(first, frames, timing.end_s):
                 context.check_cancelled()
-                context.progress(note, min(1.0, t_s / end_s) if end_s > 0 else 1.0)
+                context.progress(note, min(1.0, t_s / timing.end_s))
                 writer.add(picture, t_s, until_s - t_s)
                 write_tracks(t_s)
                 count += 1
     except (OSError, av.error.FFmpegError) as error:
         raise cannot_write(out.path, error) from error
-    return Rendered(out.path, end_s, count)
+    return Rendered(out.path, timing.end_s, count)
 
 
 def checked_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -215,13 +223,3 @@ def _with_ends(
         yield t_s, next_s, picture
         t_s, picture = next_s, following
     yield t_s, max(end_s, t_s + TICK_S), picture
-
-
-def _readers(pieces: Sequence[Piece], open_files: Sequence[VideoReader]) -> list[tuple[Piece, VideoReader]]:
-    known = {reader.path: reader for reader in open_files}
-    found = []
-    for piece in pieces:
-        if piece.path not in known:
-            known[piece.path] = VideoReader(piece.path)
-        found.append((piece.within(known[piece.path].info.duration_s), known[piece.path]))
-    return found
