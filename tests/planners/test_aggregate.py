@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from planners.aggregate import ANSWERED, UNCERTAIN_CAP, aggregate
 from planners.answer import Answer
+from planners.node import Node
 from planners.search import SearchResult
-from planners.state import Draft, Value
+from planners.state import Draft, Observation, State, ToolCall, Value
 from planners.trace import Answered
 from planners.votes import Found, ballots, same_answer, vote
-from tests.planners.worlds import TASK, spot
-from tools.types import Box, Perceived
+from tests.planners.worlds import TASK, result, spot
+from tools.types import Artifact, Box, Perceived
 
 
 def found(value: float, draft: Draft | None = None, prior: float = 1.0) -> Found:
@@ -199,3 +200,20 @@ def test_the_json_object_has_exactly_its_fields() -> None:
         "cost": {"seconds": 1.5},
         "trace_id": "t1",
     }
+
+
+def test_the_files_of_the_calls_that_led_to_the_answer_are_handed_out() -> None:
+    clip, other = (Artifact(path=f"{name}.mp4", kind="video", description="masks") for name in ("clip", "other"))
+
+    def wrote(number: int, file: Artifact) -> Observation:
+        return Observation(ToolCall("segment", {"n": number}), result().model_copy(update={"artifacts": [file]}))
+
+    best, worse = Draft("answered", "It is in sight."), Draft("answered", "It is not.")
+    tree = [
+        Node(0, None, State(TASK)),
+        Node(1, 0, State(TASK, (wrote(1, clip), wrote(2, clip))), best),
+        Node(2, 0, State(TASK, (wrote(3, other),)), worse),
+    ]
+    answer = aggregate(SearchResult(TASK, [found(0.9, best), found(0.2, worse)], tree=tree), trace_id="t1")
+    assert answer.artifacts == (clip,)
+    assert answer.to_json()["artifacts"] == [{"path": "clip.mp4", "kind": "video", "description": "masks"}]

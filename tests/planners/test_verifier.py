@@ -48,6 +48,11 @@ def test_evidence_outside_time_picture_or_scope_is_refused(row: Evidence) -> Non
     assert len(verdict.reasons) == 1
 
 
+def test_tools_of_the_library_may_cite_other_videos() -> None:
+    row = spot(tool="search_library").model_copy(update={"video": "other"})
+    assert VERIFIER.score(seen(row), draft(row), []).value == pytest.approx(0.8)
+
+
 @pytest.mark.parametrize("row", [spot(0.0, 10.2), spot(3.0, 3.0), spot(box=Box(0, 0, 640, 480))])
 def test_evidence_at_the_very_border_is_accepted(row: Evidence) -> None:
     assert VERIFIER.score(seen(row), draft(row), []).value == pytest.approx(0.8)
