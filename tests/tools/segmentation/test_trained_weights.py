@@ -6,14 +6,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from tests.tools.segmentation.scenes import moving, watched
 from tools.base import MissingModel, ToolContext
+from tools.media.synthetic.named import NamedShapes
 from tools.nn.course import fit
 from tools.nn.figures import Figures, write_figures
+from tools.segmentation.catr.course import CatrCourse
+from tools.segmentation.catr.segmenter import EARS, SoundingSegmenter
 from tools.segmentation.course import EFFICIENTTAM, SamCourse
+from tools.segmentation.epcformer.course import EpcCourse, tokenizer
+from tools.segmentation.epcformer.segmenter import ReferringSegmenter
 from tools.segmentation.models.efficienttam import EfficientTAM
+from tools.segmentation.named_batches import heard
 from tools.segmentation.networks import NETWORKS, find_network
 from tools.segmentation.tool import Segment
 
@@ -68,3 +76,23 @@ def test_published_weights_come_first(models: Path) -> None:
 def test_without_it_the_command_that_trains_it_is_told(context: ToolContext) -> None:
     with pytest.raises(MissingModel, match=r"python -m tools\.segmentation\.train --model sam2 .*/sam2"):
         segment(context, "sam2")
+
+
+def test_words_that_training_taught_come_with_the_weights(tmp_path: Path) -> None:
+    course = EpcCourse()
+    fit(course, course.recipe("epcformer", 1, config="tiny", batch_size=1, frames=1), tmp_path)
+    segmenter = ReferringSegmenter.from_pretrained(tmp_path)
+    assert segmenter.tokenize is not None
+    assert list(segmenter.tokenize("the STAR")) == tokenizer().encode("the star").ids
+    assert len(set(segmenter.tokenize("a disc"))) == 4
+    clip = NamedShapes(64, 2)[0]
+    assert segmenter.segment(clip.pictures, text="the star").masks.shape == (2, 64, 64)
+
+
+def test_what_training_heard_with_comes_with_the_weights(tmp_path: Path) -> None:
+    course = CatrCourse()
+    recipe = course.recipe("catr", 1, config="tiny", batch_size=1, frames=1)
+    fit(course, recipe, tmp_path)
+    segmenter = SoundingSegmenter.from_pretrained(tmp_path, tmp_path / EARS)
+    sound = heard([0, 1], np.random.default_rng(0))
+    assert torch.equal(segmenter.ears(sound), course.ears(recipe)(sound))

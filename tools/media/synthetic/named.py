@@ -56,14 +56,14 @@ class NamedClip:
 class NamedShapes:
     """Endless clips, by their number: the shapes drift over a grey ground, the second before the first."""
 
-    def __init__(self, side_px: int, num_frames: int, *, num_kinds: int = len(KINDS), seed: int = 0) -> None:
-        self.side_px, self.num_frames, self.num_kinds, self.seed = side_px, num_frames, num_kinds, seed
+    def __init__(self, side_px: int, num_frames: int, *, seed: int = 0) -> None:
+        self.side_px, self.num_frames, self.seed = side_px, num_frames, seed
 
     def __getitem__(self, index: int) -> NamedClip:
         rng = np.random.default_rng((self.seed, index))
         side, count = self.side_px, self.num_frames
         ground = 90 + 70 * noise(rng, side, cells=4, octaves=3)
-        kinds = rng.permutation(self.num_kinds)[:2]
+        kinds = rng.permutation(len(KINDS))[:2]
         outlines = [outline(KINDS[kind], rng.uniform(0, 2 * math.pi)) for kind in kinds]
         colours = [np.clip(np.array(KINDS[kind].rgb) + rng.normal(0, 12, 3), 0, 255) for kind in kinds]
         radii = rng.uniform(0.18, 0.26, 2) * side
