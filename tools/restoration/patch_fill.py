@@ -33,6 +33,8 @@ ROUNDS = (10, 5, 3)
 """Of search and vote: at the coarsest size, between, and at the finest."""
 ROUGH, ROUGH_PX = 0.5, 15
 """Weight of the roughness (mean absolute gradient of a neighbourhood, 3 x 3 Sobel) beside the colours."""
+TRUST = 1.5
+"""A pixel of the hole counts less by this factor for each pixel from the rim (Wexler et al., section 3.3)."""
 MOST_PX = 30_000
 """Where more pixels are to be searched for, matches of the coarser size are only carried over."""
 _OFFSETS = [(dy, dx) for dy in range(-RADIUS, RADIUS + 1) for dx in range(-RADIUS, RADIUS + 1)]
@@ -86,6 +88,9 @@ class _Level:
     sources: Places
     """[M, 2]: centres of patches that are whole and usable."""
 
+    trust: Float32s
+    """[H, W]: how much a pixel counts, 1 outside the hole."""
+
     def smooth(self) -> Float32s:
         known = (~self.hole).astype(np.float32)
         return smooth_fill(self.colours, known)
@@ -115,7 +120,10 @@ def _level(colours: Float32s, hole: Bools, usable: Bools) -> _Level:
     patch = np.ones((2 * RADIUS + 1, 2 * RADIUS + 1), np.uint8)
     touching = cv2.dilate(hole.astype(np.uint8), patch) > 0
     whole = cv2.erode(usable.astype(np.uint8), patch, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
-    return _Level(colours, hole, usable, np.argwhere(touching).astype(np.int32), np.argwhere(whole).astype(np.int32))
+    depth = cv2.distanceTransform(np.pad(hole, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    trust = np.asarray(np.float32(TRUST) ** -depth, np.float32)
+    targets, sources = (np.argwhere(mask).astype(np.int32) for mask in (touching, whole))
+    return _Level(colours, hole, usable, targets, sources, trust)
 
 
 def _grown(filled: Float32s, level: _Level) -> Float32s:
@@ -145,7 +153,7 @@ def _solve(
         cost = search.cost(colours, match)
         if rounds > 1:
             match, cost = search.step(colours, match, cost)
-        colours = _voted(level, colours, match, cost)
+        colours = _voted(level, colours, match, cost, search.trust)
     field = np.zeros((height, width, 2), np.int32)
     field[targets[:, 0], targets[:, 1]] = match
     return colours, field
@@ -158,9 +166,15 @@ class _Search:
         self._targets, self._allowed, self._rng = level.targets, allowed, rng
         self._number = np.full(allowed.shape, -1, np.int32)
         self._number[level.targets[:, 0], level.targets[:, 1]] = np.arange(len(level.targets))
+        around = cv2.copyMakeBorder(level.trust, RADIUS, RADIUS, RADIUS, RADIUS, cv2.BORDER_REFLECT_101)
+        self._trust = around.ravel()
+        side = 2 * RADIUS + 1
+        share = np.asarray(cv2.blur(level.trust, (side, side), borderType=cv2.BORDER_REFLECT_101), np.float32)
+        self.trust = share[level.targets[:, 0], level.targets[:, 1]]
+        """Of each target's patch, mean."""
 
     def cost(self, colours: Float32s, match: Places) -> Float32s:
-        """Mean squared difference of each target's patch to its match, [N]."""
+        """Mean squared difference of each target's patch to its match, weighted by trust, [N]."""
         padded = cv2.copyMakeBorder(colours, RADIUS, RADIUS, RADIUS, RADIUS, cv2.BORDER_REFLECT_101)
         flat = padded.reshape(-1, colours.shape[2])
         stride = padded.shape[1]
@@ -170,8 +184,8 @@ class _Search:
         for dy, dx in _OFFSETS:
             shift = dy * stride + dx
             apart = flat[ours + shift] - flat[theirs + shift]
-            total += np.einsum("nc,nc->n", apart, apart)
-        return total / np.float32(colours.shape[2] * len(_OFFSETS))
+            total += self._trust[ours + shift] * np.einsum("nc,nc->n", apart, apart)
+        return np.asarray(total / (self.trust * np.float32(colours.shape[2] * len(_OFFSETS))), np.float32)
 
     def better(self, colours: Float32s, match: Places, cost: Float32s, guess: Places) -> tuple[Places, Float32s]:
         """The cheaper of the match and a guess, which counts only where it is a usable patch."""
@@ -200,10 +214,10 @@ class _Search:
         return match, cost
 
 
-def _voted(level: _Level, colours: Float32s, match: Places, cost: Float32s) -> Float32s:
-    """Colours of the hole: means of what the patches over a pixel would put there, good matches before bad ones."""
+def _voted(level: _Level, colours: Float32s, match: Places, cost: Float32s, trust: Float32s) -> Float32s:
+    """Colours of the hole: means of what the patches over a pixel would put there, good and trusted ones first."""
     spread = np.float32(max(1.0, float(np.quantile(cost, 0.75))))
-    weight = np.exp(-cost / spread).astype(np.float32) + np.float32(1e-6)
+    weight = np.asarray(trust * np.exp(-cost / spread) + 1e-6, np.float32)
     height, width = level.hole.shape
     edge = 2 * RADIUS
     sums = np.zeros((height + 2 * edge, width + 2 * edge, colours.shape[2]), np.float32)

@@ -21,8 +21,12 @@ from tools.restoration.shots import Bools, Frames, HoleAt, Stretch, View, stretc
 
 WANTED = 5
 """Pictures that show a pixel, of which it gets the median."""
-ENOUGH = 6
+ENOUGH, MOST_TRIED = 6, 14
 """Pictures that are brought to one frame; more only for pixels that none of them shows."""
+LEAST_GAIN = 0.01
+"""Share of the hole that such a picture must show first."""
+NEAR = 8
+"""The view that is this many places from the frame in time is worth half as much as the nearest."""
 FEATHER_PX = 3.0
 """Over such a width at the rim, source and filling are mixed, within the hole."""
 STRIP_ROWS = 64
@@ -136,21 +140,23 @@ class _Moving:
         return self._made_up.complete(target, filling, unseen) if unseen.any() else filling
 
     def _gather(self, target: Target) -> list[Brought]:
-        """What the views nearest in time show, until enough of them show every pixel of the hole; best first."""
+        """What a choice of views shows, nearest in time first: those that add most, where near ones count for more."""
         index = target.frame.index
         order = sorted((view for view in self._views if view.index != index), key=lambda view: abs(view.index - index))
-        count = np.zeros(int(target.missing.sum()), np.int32)
-        found: list[Brought] = []
-        brought = 0
-        for view in order:
-            lacking = count < (WANTED if brought < ENOUGH else 1)
-            if not lacking.any():
+        worth = 1 / (1 + np.arange(len(order)) / NEAR)
+        shows = np.array([shown(view, target)[target.missing] for view in order])
+        shows = shows.reshape(len(order), int(target.missing.sum()))
+        count = np.zeros(shows.shape[1], np.int32)
+        found: dict[int, Brought] = {}
+        for tried in range(min(MOST_TRIED, len(order))):
+            lacking = count < (WANTED if tried < ENOUGH else 1)
+            gain = (shows & lacking).mean(axis=1)
+            best = int(np.argmax(gain * worth))
+            if gain[best] <= (LEAST_GAIN if tried >= ENOUGH else 0):
                 break
-            if not (shown(view, target)[target.missing] & lacking).any():
-                continue
-            one = self._bringer.bring(view, target)
-            brought += 1
+            one = self._bringer.bring(order[best], target)
+            shows[best] = False
             if one is not None and one.error < ALIKE / 2:
-                found.append(one)
+                found[best] = one
                 count += one.known[target.missing]
-        return found
+        return [found[number] for number in sorted(found)]
