@@ -58,7 +58,7 @@ def render_pictures(
     captions. Raises ToolFailed, Cancelled.
     """
     piece = Piece(reader.path, start_s, end_s).within(reader.info.duration_s)
-    frames = ((t_s, transform(frame)) for t_s, frame in _frames_of(reader, piece))
+    frames = ((t_s, transform(frame)) for t_s, frame in frames_of(reader, piece))
     tracks = (soundtrack([(piece, reader)]), subtitles)
     return _write(context, frames, out, Timing(reader.info.fps, piece.lasts_s), tracks, note)
 
@@ -89,7 +89,7 @@ def render_pieces(
         at_s = 0.0
         for piece in pieces:
             reader = readers[piece.path]
-            for t_s, frame in _frames_of(reader, piece):
+            for t_s, frame in frames_of(reader, piece):
                 yield at_s + t_s, letterboxed(frame.rgb, size)
             at_s += piece.lasts_s
 
@@ -182,7 +182,7 @@ def letterboxed(rgb: Picture, size: tuple[int, int]) -> Picture:
     return canvas
 
 
-def _frames_of(reader: VideoReader, piece: Piece) -> Iterator[tuple[float, Frame]]:
+def frames_of(reader: VideoReader, piece: Piece) -> Iterator[tuple[float, Frame]]:
     """(time from the start of the piece in the output, frame), at most SPED_UP_FPS of what is sped up."""
     timed = _timed(reader, piece)
     if piece.speed <= 1:
