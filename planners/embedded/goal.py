@@ -36,7 +36,7 @@ class Goal:
 
 
 OTHER = "other"
-"""The verb of a clause that asks for something to be done to what was named before, in words that are not known."""
+"""The verb of a clause after a goal that is none itself, or of a verb that is not known."""
 
 _SEE = r"(?:show(?: me)?|mark|highlight|find|detect|get|give me)"
 _TAKE = r"(?:separate|split|divide|segment|extract|isolate|subtract|cut out|mask(?: out)?)"
@@ -45,11 +45,12 @@ _GOES = r"(?:goes|go|moves?|travels?|runs?|walks?|flies|rolls?|is going|are goin
 
 VERBS: dict[str, tuple[str, ...]] = {
     "foreground": (
-        rf"{_TAKE}\b.*\b(?:foreground|background (?:and|from)|the background$)",
+        r"(?:separate|split|divide|subtract) (?:the )?(?:foreground|background)\b",
+        r"(?:separate|split|divide) .* into (?:the )?(?:foreground|background)\b",
         rf"(?:{_SEE}|{_TAKE})(?: out)? (?:only )?(?:the )?(?:foreground\b|{_MOVES}|(?:all|moving) .*\bmoving\b|"
         r"motion\b|moving (?:things|objects|parts|regions|pixels|areas)\b)",
     ),
-    "match": (r"match (?:up )?(?:the )?(?:frames?|pictures?|images?)\b", r"match\b(?=.*\bat\b)"),
+    "match": (r"match (?:up )?(?:the )?(?:frames?|pictures?|images?)\b",),
     "track": (
         r"(?:track|follow|trace|keep track of|keep an eye on)\b",
         rf"show(?: me)? where (?P<what>.+?) {_GOES}",
@@ -76,7 +77,7 @@ WITHOUT_OBJECT = frozenset(("foreground", "match"))
 _NOT_SEEN = re.compile(
     r"\b(audio|sounds?|soundtrack|speech|voices?|music|narration|conversation|story|plot|scenes?|shots?|cuts?|moments?|"
     r"seconds?|minutes?|silences?|pauses?|frames?|video|clips?|highlights?|summary|beginning|ending|intro|rest|"
-    r"duration|length|frame ?rate|fps|first \d+|last \d+)\b"
+    r"duration|length|frame ?rate|fps|first \d+|last \d+)\b|^(?:the )?background$"
 )
 """What no region of a picture is: cutting it out is editing, finding it is a question."""
 _WRITTEN = re.compile(r"\b(texts?|words?|subtitles?|captions?|titles?|credits|letters?|writing|numbers?)\b")
@@ -85,8 +86,12 @@ _LEAD = re.compile(
     r"(?:(?:please|now|ok(?:ay)?|hey|videre|first|next|just|kindly|then|(?:can|could|would|will) you(?: please)?|"
     r"i(?:'d| would) like (?:you )?to|i (?:want|need) (?:you )?to|let(?:'s| us)|help me(?: to)?|try to)[, ]+)+"
 )
-_JOINT = re.compile(r"[,;.]\s+(?:and\s+)?(?:then\s+)?|\s+and\s+(?:then\s+|also\s+)?|\s+then\s+")
-_ON_IT = re.compile(r"(?!(?:is|are|was|were|does|do|did|has|have|in|on|at|of|to|from|with|then)\b)[a-z]+ (?:it|them)\b")
+_JOINT = re.compile(r"[,;.!?]\s+(?:and\s+)?(?:then\s+)?|\s+and\s+(?:then\s+|also\s+)?|\s+then\s+")
+_ASKS_FOR_MORE = re.compile(
+    r"(?:tell|say|count|describe|explain|report|summari[sz]e|answer)\b"
+    r"|(?!(?:is|are|was|were|does|do|did|has|have|in|on|at|of|to|from|with|then)\b)[a-z]+ (?:it|them)\b"
+)
+"""A clause after a goal that asks for something else, often to be done to the same object."""
 _PRONOUNS = frozenset(("it", "them", "that", "this", "him", "her", "these", "those", "they", "he", "she"))
 _NUMBER = r"\d+(?:\.\d+)?"
 _BOX = re.compile(rf"\(?\b({_NUMBER}),\s*({_NUMBER}),\s*({_NUMBER}),\s*({_NUMBER})\b\)?")
@@ -103,14 +108,19 @@ _ONES = re.compile(r"(?:ss|us|is)$")
 
 
 def read_goals(request: str, duration_s: float) -> tuple[Goal, ...]:
-    """What a request asks to be done, in order, each once; empty for a question."""
+    """What a request asks to be done, in order, each once; empty for a question.
+
+    What follows a goal and is none, or of no known verb, is one of the verb OTHER.
+    """
     text = " ".join(request.split()).rstrip("?!. ")
     goals: list[Goal] = []
     for clause in _clauses(text):
         found = _read(clause, duration_s)
         if not found:
-            return ()
-        if found[0].phrase.lower() in _PRONOUNS or (found[0].verb == OTHER and goals):
+            if not goals:
+                return ()
+            found = [Goal(OTHER, clause)]
+        if found[0].phrase.lower() in _PRONOUNS or found[0].verb == OTHER:
             if not goals:
                 return (replace(found[0], phrase=""),)
             goals[-1], referring = _of_one_object(goals[-1], found[0])
@@ -138,7 +148,8 @@ def _clauses(text: str) -> list[str]:
     clauses, start = [], _begin(text, 0)
     for joint in _JOINT.finditer(text):
         begin = _begin(text, joint.end())
-        if joint.start() > start and (_verb(text[begin:].lower()) or _ON_IT.match(text[begin:].lower())):
+        rest = text[begin:].lower()
+        if joint.start() > start and (joint[0][0] in ".!?" or _verb(rest) or _ASKS_FOR_MORE.match(rest)):
             clauses.append(text[start : joint.start()])
             start = begin
     return [*clauses, text[start:]]
@@ -153,7 +164,7 @@ def _begin(text: str, start: int) -> int:
 def _verb(clause: str) -> tuple[str, re.Match[str]] | None:
     for verb, patterns in VERBS.items():
         for pattern in patterns:
-            if found := re.match(pattern, clause):
+            if (found := re.match(pattern, clause)) and not clause[found.end() :].startswith("-"):
                 return verb, found
     return None
 
@@ -163,7 +174,7 @@ def _read(clause: str, duration_s: float) -> list[Goal]:
     lower = clause.lower()
     found = _verb(lower)
     if found is None:
-        return [Goal(OTHER, clause)] if _ON_IT.match(lower) else []
+        return []
     verb, match = found
     untold = _POINT.sub(" ", _BOX.sub(" ", lower))
     goal = Goal(verb, clause, moments=moments_in(untold), window=read_window(untold, duration_s))
