@@ -77,6 +77,11 @@ def test_each_thing_is_found_once() -> None:
     assert count.f() == pytest.approx(2 / 6)
 
 
+def test_it_trains_in_mixed_precision(tmp_path: Path) -> None:
+    fit(COURSE, replace(SHORT, steps=1, amp="bfloat16"), tmp_path)
+    assert (tmp_path / "model.safetensors").is_file()
+
+
 def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path: Path) -> None:
     fit(COURSE, SHORT, tmp_path / "whole")
     with pytest.raises(Cancelled, match="step 1 of 3"):
@@ -85,6 +90,13 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path: Path) -> No
     whole, stopped = (load_file(tmp_path / run / "checkpoint.safetensors") for run in ("whole", "stopped"))
     assert whole.keys() == stopped.keys()
     assert [key for key in whole if not torch.equal(whole[key], stopped[key])] == []
+
+
+def test_published_sizes_are_trained_as_they_were() -> None:
+    ours, published = (COURSE.training(replace(SHORT, config=config, steps=30)) for config in ("tiny", "r101"))
+    assert (ours.optimizer.kind, published.optimizer.kind) == ("adamw", "sgd")
+    assert published.optimizer.milestones == (20,)
+    assert ours.accumulate == published.accumulate == SHORT.batch_size
 
 
 def test_the_command_leaves_weights_that_detect_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

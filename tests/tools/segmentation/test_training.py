@@ -55,11 +55,16 @@ def stop_after(calls: int) -> Iterator[bool]:
     yield True
 
 
+def short(name: str) -> tuple[Course[Any, Any], Recipe]:
+    """A course and three steps of it on next to nothing."""
+    course: Course[Any, Any] = SMALL.get(name, COURSES[name])
+    frames = 2 if name in SMALL else course.frames
+    return course, course.recipe(name, 3, config="tiny", batch_size=1, frames=frames)
+
+
 @pytest.mark.parametrize("name", COURSES)
 def test_a_run_that_was_stopped_ends_with_the_same_weights(name: str, tmp_path: Path) -> None:
-    course: Course[Any, Any] = SMALL.get(name, COURSES[name])
-    frames = max(2, course.frames) if name not in SMALL else 2
-    recipe = course.recipe(name, 3, config="tiny", batch_size=1, frames=frames)
+    course, recipe = short(name)
     fit(course, recipe, tmp_path / "whole")
     with pytest.raises(Cancelled, match="step 1 of 3"):
         fit(course, recipe, tmp_path / "stopped", cancelled=stop_after(1).__next__)
@@ -69,6 +74,14 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(name: str, tmp_path: 
     assert [key for key in whole if not torch.equal(whole[key], stopped[key])] == []
     fresh = course.network(recipe).state_dict()
     assert any(not torch.equal(whole[f"model.{key}"], value) for key, value in fresh.items())
+
+
+@pytest.mark.parametrize("name", COURSES)
+def test_it_trains_in_mixed_precision(name: str, tmp_path: Path) -> None:
+    """As on a GPU; the log is finite, or the loop would have ended in an error."""
+    course, recipe = short(name)
+    fit(course, replace(recipe, steps=1, amp="bfloat16"), tmp_path)
+    assert (tmp_path / "model.safetensors").is_file()
 
 
 @pytest.mark.parametrize("family", ["efficienttam", "sam2"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from tools.base import InvalidArguments
 from tools.detection.mamba.config import SIZES, TINY, MambaConfig
 from tools.detection.mamba.detector import Labelled, MambaDetector, prepare
-from tools.detection.mamba.losses import Example, mamba_loss
+from tools.detection.mamba.losses import OPTIMIZER, Example, mamba_loss
 from tools.detection.mamba.network import Mamba
 from tools.media.frame import Picture
 from tools.media.synthetic.named import KINDS, NamedClip, NamedShapes
@@ -64,8 +65,13 @@ class MambaCourse(Course[Mamba, Example]):
     frames = 6
 
     def training(self, recipe: Recipe) -> TrainConfig:
-        """Pictures of a batch are of one video."""
-        return replace(super().training(recipe), accumulate=recipe.batch_size)
+        """Pictures of a batch are of one video. The published sizes are trained as they were."""
+        usual = super().training(recipe)
+        optimizer = usual.optimizer
+        if recipe.config in SIZES:
+            milestones = (math.ceil(recipe.steps * 2 / 3),)
+            optimizer = replace(OPTIMIZER, learning_rate=recipe.learning_rate, milestones=milestones)
+        return replace(usual, accumulate=recipe.batch_size, optimizer=optimizer)
 
     def batches(self, recipe: Recipe, *, workers: int = 0) -> NumberedBatches[Example]:
         """They are quickly made: `workers` is not needed."""

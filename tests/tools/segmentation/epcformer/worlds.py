@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tools.nn.vggish import patches
 from tools.segmentation.epcformer.config import TINY, EpcConfig
+from tools.segmentation.epcformer.course import EpcCourse
 from tools.segmentation.epcformer.encoders import Prompt
 from tools.segmentation.epcformer.losses import Target, target_of
 from tools.segmentation.epcformer.network import EpcFormer
@@ -29,14 +30,7 @@ def tones() -> Tensor:
 def fresh(config: EpcConfig = CONFIG) -> EpcFormer:
     """A network whose encoders tell words and tones apart, as trained ones do; theirs start nearly blind."""
     torch.manual_seed(0)
-    model = EpcFormer(config)
-    for encoder in (model.text.text_encoder, model.audio.sound_encoder):
-        for parameter in encoder.parameters():
-            if parameter.ndim > 1:
-                nn.init.kaiming_normal_(parameter)
-            elif encoder is model.audio.sound_encoder:
-                nn.init.zeros_(parameter)
-    return model
+    return EpcCourse().build(config)
 
 
 def prompt(which: Tensor, *, text: bool = False, sound: bool = False) -> Prompt:
