@@ -14,6 +14,7 @@ from tools.detection.tool import Detect
 from tools.editing.concat import Concat
 from tools.editing.cut import Cut
 from tools.editing.overlay_text import OverlayText
+from tools.editing.slow_motion import SlowMotion
 from tools.editing.speed import Speed
 from tools.editing.subtitles import Subtitles
 from tools.extractor import DerivedExtractor, Extractor
@@ -89,6 +90,7 @@ TOOLS: tuple[type[Tool], ...] = (
     Cut,
     Concat,
     Speed,
+    SlowMotion,
     OverlayText,
     Subtitles,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -38,10 +38,12 @@ class Piece:
     start_s: float = 0.0
     end_s: float = math.inf
     speed: float = 1.0
+    silent: bool = False
+    """Whether its sound is left out."""
 
     def within(self, duration_s: float) -> Piece:
         """The same, ending no later than the file."""
-        return Piece(self.path, self.start_s, min(self.end_s, duration_s), self.speed)
+        return replace(self, end_s=min(self.end_s, duration_s))
 
     @property
     def lasts_s(self) -> float:
@@ -100,11 +102,11 @@ def soundtrack(pieces: Sequence[tuple[Piece, VideoReader]]) -> EncodedSound | Co
 
     Close it in the end.
     """
-    form = sound_format([reader for _, reader in pieces])
+    form = sound_format([reader for piece, reader in pieces if not piece.silent])
     if form is None:
         return None
     piece, reader = pieces[0]
-    whole = piece.start_s == 0 and piece.end_s >= reader.info.duration_s and piece.speed == 1.0
+    whole = piece.start_s == 0 and piece.end_s >= reader.info.duration_s and piece.speed == 1.0 and not piece.silent
     if len(pieces) == 1 and whole and reader.info.audio_codec == "aac":
         return CopiedSound(reader)
     return EncodedSound(pieces, form)
@@ -185,7 +187,7 @@ class CopiedSound:
 
 
 def _joined(pieces: Sequence[tuple[Piece, VideoReader]], form: SoundFormat) -> Iterator[Samples]:
-    """Float32 [channels, N] of all pieces. Silence where a piece has no sound, or its sound ends early."""
+    """Float32 [channels, N] of all pieces. Silence where a piece has no sound or is silent, or its sound ends early."""
     from av import AudioLayout
 
     channels = AudioLayout(form.layout).nb_channels
@@ -193,7 +195,7 @@ def _joined(pieces: Sequence[tuple[Piece, VideoReader]], form: SoundFormat) -> I
     for piece, reader in pieces:
         at_s += piece.lasts_s
         end = round(at_s * form.rate_hz)
-        blocks = reader.track(form, piece.start_s, piece.end_s)
+        blocks = iter(()) if piece.silent else reader.track(form, piece.start_s, piece.end_s)
         if piece.speed != 1.0:
             blocks = in_tempo(blocks, piece.speed, form.rate_hz)
         for block in blocks:

@@ -46,7 +46,7 @@ class Speed(Edit):
             duration_s = reader.info.duration_s
             when = wanted(args, context, source, duration_s)
         spans = merged(when.spans)
-        parts = [(span, args.factor) for span in spans] if args.only else _whole(spans, args.factor, duration_s)
+        parts = [(span, args.factor) for span in spans] if args.only else with_rest(spans, args.factor, duration_s)
         stretches, at_s = [], 0.0
         for span, speed in parts:
             stretches += source.cut(span, speed=speed, at_s=at_s)
@@ -66,8 +66,8 @@ class Speed(Edit):
         )
 
 
-def _whole(spans: Sequence[Interval], factor: float, duration_s: float) -> list[tuple[Interval, float]]:
-    """All of the video in order: stretches with their speed."""
+def with_rest(spans: Sequence[Interval], factor: float, duration_s: float) -> list[tuple[Interval, float]]:
+    """All of a video in order: these stretches at a factor of their speed, the rest as it is."""
     parts: list[tuple[Interval, float]] = []
     at_s = 0.0
     for span in spans:

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from tools.media.frame import Picture
 
 WHITE = 255.0
+MOST_DB = 60.0
+"""Of equal pictures, so that a mean stays a number."""
 WINDOW_PX, SIGMA_PX = 11, 1.5
 STEADY = ((0.01 * WHITE) ** 2, (0.03 * WHITE) ** 2)
 """C1 and C2 of SSIM."""
 
 
 def psnr(picture: Picture, truth: Picture) -> float:
-    """Peak signal-to-noise ratio over all pixels and channels of uint8 arrays of one shape, dB; inf when equal."""
+    """Peak signal-to-noise ratio over all pixels and channels of uint8 arrays of one shape, dB, at most MOST_DB."""
     error = np.mean(np.square(picture.astype(np.float32) - truth))
-    return 10 * math.log10(WHITE**2 / error) if error else math.inf
+    return min(MOST_DB, 10 * math.log10(WHITE**2 / error)) if error else MOST_DB
 
 
 def ssim(picture: Picture, truth: Picture) -> float:

@@ -60,7 +60,7 @@ def test_padding_moves_nothing() -> None:
     """Two equal flat halves: whatever the flow, the edge between them stays where it is."""
     rgb = np.zeros((40, 50, 3), np.uint8)
     rgb[:, 25:] = 200
-    found = MambaInterpolator(network()).between(rgb, rgb, [0.5])[0].astype(int)
+    found = next(MambaInterpolator(network()).between(rgb, rgb, [0.5])).astype(int)
     assert np.abs(found - rgb)[:, :20].max() < 40
     assert np.abs(found - rgb)[:, 30:].max() < 40
 
@@ -77,7 +77,7 @@ def test_large_pictures_have_their_flow_found_in_smaller_ones(monkeypatch: pytes
     monkeypatch.setattr(VfiMamba, "look", noted)
     way = MambaInterpolator(network())
     for side in (40, 60, 100):
-        assert way.between(picture(30, side, 1), picture(30, side, 2), [0.5])[0].shape == (30, side, 3)
+        assert next(way.between(picture(30, side, 1), picture(30, side, 2), [0.5])).shape == (30, side, 3)
     assert scales == [(1.0, (32, 64)), (0.5, (32, 64)), (0.25, (64, 128))]
 
 
@@ -93,18 +93,19 @@ def test_released_sizes_halve_the_time_and_ours_ask_for_it(published: bool, monk
     monkeypatch.setattr(VfiMamba, "at", noted)
     if published:
         monkeypatch.setattr(interpolator, "SIZES", {**SIZES, "s": SMALLEST})
-    shares = [0.25, 0.5, 0.3, 0.875]
-    found = MambaInterpolator(network()).between(picture(32, 32, 1), picture(32, 32, 2), shares)
-    assert len(found) == 4
-    assert sorted(asked) == ([0.3, *[0.5] * 4] if published else sorted(shares))
+    shares = [0.0, 0.25, 0.3, 0.5, 0.875, 1.0]
+    found = list(MambaInterpolator(network()).between(picture(32, 32, 1), picture(32, 32, 2), shares))
+    assert len(found) == len(shares)
+    # Halved to 0.25, 0.5, 0.75 and 0.875; 0.3 is a fifth of the way from 0.25 to 0.5.
+    assert sorted(asked) == ([0.2, *[0.5] * 4] if published else shares[1:-1])
 
 
 def test_the_full_size_averages_with_the_turned_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interpolator, "SIZES", {**SIZES, "full": SMALLEST})
     way = MambaInterpolator(network())
     before, after = picture(32, 64, 1), picture(32, 64, 2)
-    found = way.between(before, after, [0.5])[0]
-    turned = way.between(before[::-1, ::-1], after[::-1, ::-1], [0.5])[0]
+    found = next(way.between(before, after, [0.5]))
+    turned = next(way.between(before[::-1, ::-1], after[::-1, ::-1], [0.5]))
     assert np.abs(turned[::-1, ::-1].astype(int) - found).max() <= 1
 
 
@@ -133,7 +134,7 @@ def test_what_training_wrote_is_found_and_loads(tmp_path: Path, monkeypatch: pyt
     loaded = MambaInterpolator.from_pretrained(folder)
     assert loaded.model == "VFIMamba width 4"
     before, after = picture(32, 32, 1), picture(32, 32, 2)
-    found, wanted = (way.between(before, after, [0.5])[0] for way in (loaded, MambaInterpolator(trained)))
+    found, wanted = (next(way.between(before, after, [0.5])) for way in (loaded, MambaInterpolator(trained)))
     assert np.array_equal(found, wanted)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -50,48 +51,44 @@ class MambaInterpolator:
         """With the weights of a folder, a file or a released name. Raises CheckpointError."""
         return cls(VfiMamba.from_pretrained(source), device=device)
 
-    @torch.no_grad()
-    def between(self, before: Picture, after: Picture, shares: Sequence[float]) -> list[Picture]:
+    def between(self, before: Picture, after: Picture, shares: Sequence[float]) -> Iterator[Picture]:
         """See Interpolator."""
         height, width = before.shape[:2]
         scale = next((scale for side, scale in FLOW_SIDES_PX if max(height, width) <= side), SMALLEST)
-        pads = _pads(width, height, round(MULTIPLE / (2 * scale)) if scale < 1 else MULTIPLE)
-        padded = F.pad(torch.cat([as_tensor(picture[None]) for picture in (before, after)]), pads, mode="replicate")
-        first, second = padded.to(self._device).split(1)
-        inner = {share: share for share in shares if 0 < share < 1}
-        made = self._between(first, second, inner, scale)
-        left, _, top, _ = pads
-        crop = (slice(top, top + height), slice(left, left + width))
-        shown: dict[float, Picture] = {share: as_picture(made[share][0])[crop] for share in inner}
-        return [shown[share] if 0 < share < 1 else before if share <= 0 else after for share in shares]
+        left, right, top, bottom = _pads(width, height, round(MULTIPLE / (2 * scale)) if scale < 1 else MULTIPLE)
+        both = torch.cat([as_tensor(picture[None]) for picture in (before, after)])
+        first, second = F.pad(both, (left, right, top, bottom), mode="replicate").to(self._device).split(1)
+        yield from (before for share in shares if share <= 0)
+        for made in self._between(first, second, [share for share in shares if 0 < share < 1], scale):
+            yield np.ascontiguousarray(as_picture(made[0])[top : top + height, left : left + width])
+        yield from (after for share in shares if share >= 1)
 
-    def _between(self, first: Tensor, second: Tensor, wanted: dict[float, float], scale: float) -> dict[float, Tensor]:
-        """`wanted`: key to share of the time between these two. Gives pictures [1, 3, H, W] by the same keys."""
-        direct = {key: share for key, share in wanted.items() if not self._halving or not _is_halves(share)}
-        made = self._asked(first, second, direct, scale)
-        rest = {key: share for key, share in wanted.items() if key not in direct}
-        if not rest:
-            return made
-        middle = self._asked(first, second, {MIDDLE: MIDDLE}, scale)[MIDDLE]
-        made |= {key: middle for key, share in rest.items() if share == MIDDLE}
-        sooner = {key: 2 * share for key, share in rest.items() if share < MIDDLE}
-        later = {key: 2 * share - 1 for key, share in rest.items() if share > MIDDLE}
-        made |= self._between(first, middle, sooner, scale) if sooner else {}
-        return made | (self._between(middle, second, later, scale) if later else {})
+    def _between(self, first: Tensor, second: Tensor, shares: Sequence[float], scale: float) -> Iterator[Tensor]:
+        """Pictures [1, 3, H, W] at these shares, which rise."""
+        if not self._halving or not any(map(_is_halves, shares)):
+            yield from self._asked(first, second, shares, scale)
+            return
+        middle = next(self._asked(first, second, [MIDDLE], scale))
+        yield from self._between(first, middle, [2 * share for share in shares if share < MIDDLE], scale)
+        yield from (middle for share in shares if share == MIDDLE)
+        yield from self._between(middle, second, [2 * share - 1 for share in shares if share > MIDDLE], scale)
 
-    def _asked(self, first: Tensor, second: Tensor, wanted: dict[float, float], scale: float) -> dict[float, Tensor]:
+    def _asked(self, first: Tensor, second: Tensor, shares: Sequence[float], scale: float) -> Iterator[Tensor]:
         """The network's pictures at these shares."""
-        if not wanted:
-            return {}
+        if not shares:
+            return
         local: Local = "full" if scale == 1 else "small"
-        seen = self._network.look(first, second, flow_scale=scale)
-        times = {key: torch.tensor([share], device=first.device) for key, share in wanted.items()}
-        made = {key: self._network.at(seen, time, local=local).picture for key, time in times.items()}
+        pairs = [(first, second)]
         if self._turned:
-            seen = self._network.look(first.flip(2, 3), second.flip(2, 3), flow_scale=scale)
-            for key, time in times.items():
-                made[key] = (made[key] + self._network.at(seen, time, local=local).picture.flip(2, 3)) / 2
-        return made
+            pairs.append((first.flip(2, 3), second.flip(2, 3)))
+        # No `no_grad` over a `yield`: it would hold for whoever takes the picture.
+        with torch.no_grad():
+            seen = [self._network.look(*pair, flow_scale=scale) for pair in pairs]
+        for share in shares:
+            with torch.no_grad():
+                time = torch.tensor([share], device=first.device)
+                upright, *turned = (self._network.at(one, time, local=local).picture for one in seen)
+            yield (upright + turned[0].flip(2, 3)) / 2 if turned else upright
 
 
 def _is_halves(share: float) -> bool:
