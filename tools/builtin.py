@@ -12,10 +12,15 @@ from tools.colours.tool import FindColourRegions
 from tools.counting.tool import Count
 from tools.detection.tool import Detect
 from tools.editing.concat import Concat
+from tools.editing.contact_sheet import ContactSheet
 from tools.editing.cut import Cut
+from tools.editing.export import Export
+from tools.editing.gif import Gif
 from tools.editing.overlay_text import OverlayText
+from tools.editing.side_by_side import SideBySide
 from tools.editing.slow_motion import SlowMotion
 from tools.editing.speed import Speed
+from tools.editing.storyboard import Storyboard
 from tools.editing.subtitles import Subtitles
 from tools.extractor import DerivedExtractor, Extractor
 from tools.foreground.tool import SegmentForeground
@@ -93,6 +98,11 @@ TOOLS: tuple[type[Tool], ...] = (
     SlowMotion,
     OverlayText,
     Subtitles,
+    Gif,
+    ContactSheet,
+    Storyboard,
+    SideBySide,
+    Export,
 )
 
 

@@ -124,3 +124,17 @@ def merged(intervals: Sequence[Interval], gap_s: float = 0.0) -> list[Interval]:
 def media_seconds(context: ToolContext, video: str) -> float:
     """Length of what a `video` argument names, seconds, without opening it. Raises InvalidArguments."""
     return max((one.until_s for one in find_source(context, video).stretches), default=0.0)
+
+
+def spread(spans: Sequence[Interval], count: int) -> list[float]:
+    """Middles of equal parts of several stretches taken together, seconds."""
+    total = sum(span.duration_s for span in spans)
+    times = []
+    for number in range(count):
+        left = (number + 0.5) * total / count
+        for span in spans:
+            if left <= span.duration_s:
+                times.append(span.start_s + left)
+                break
+            left -= span.duration_s
+    return times

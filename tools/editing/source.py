@@ -27,6 +27,9 @@ class Source:
     stretches: tuple[Stretch, ...]
     """What of the library it shows: all of one video, or pieces of several."""
 
+    is_library: bool = False
+    """Whether it is a video of the library, not a file that an edit made."""
+
     def reader(self) -> VideoReader:
         """Raises MediaError when the file is gone or damaged."""
         from tools.media.reader import VideoReader
@@ -74,7 +77,7 @@ def find_source(context: ToolContext, video: str) -> Source:
     record = context.library.video(context.video_id(video))
     whole = Stretch(video=record.video_id, start_s=0.0, end_s=float(record.media["duration_s"]))
     known = SourceVideo(video=record.video_id, title=record.title, sha256=record.sha256)
-    return Source(record.path, record.title or record.path.stem, (known,), (whole,))
+    return Source(record.path, record.title or record.path.stem, (known,), (whole,), is_library=True)
 
 
 def _made_here(context: ToolContext, video: str) -> Source | None:

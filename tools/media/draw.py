@@ -44,15 +44,21 @@ def _bar(picture: Picture, text: str, unit: float) -> None:
     cv2.putText(picture, text, place, font, scale, (255, 255, 255), thick, cv2.LINE_AA)
 
 
-def save_picture(path: Path, rgb: Picture) -> Path:
-    """Write an RGB picture as PNG, atomically (a reader sees all of it or nothing)."""
+def encode_png(rgb: Picture) -> bytes:
+    """An RGB picture as the bytes of a PNG file."""
     import cv2
 
     done, data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     if not done:
         raise ValueError(f"cannot encode a picture of shape {rgb.shape}")
+    return data.tobytes()
+
+
+def save_picture(path: Path, rgb: Picture) -> Path:
+    """Write an RGB picture as PNG, atomically (a reader sees all of it or nothing)."""
+    data = encode_png(rgb)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data.tobytes())
+    temporary.write_bytes(data)
     temporary.replace(path)
     return path

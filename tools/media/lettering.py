@@ -35,6 +35,7 @@ FOLDERS = (
 )
 NO_CHARACTER = "\uffff"
 """Every font shows it as a character that it lacks."""
+BOX = "\u25a1"
 MOST_CHARACTERS = 2000
 
 
@@ -108,6 +109,19 @@ def check_letters(text: str) -> None:
     for character in sorted(set(_printable(text, limit=None))):
         if not character.isspace():
             _font_file(character)
+
+
+def with_boxes(text: str) -> str:
+    """The text with a box for each letter that no font here has: better than no picture at all."""
+    return "".join(BOX if _lacks(character) else character for character in text)
+
+
+def _lacks(character: str) -> bool:
+    try:
+        _font_file(character)
+    except ToolFailed:
+        return True
+    return False
 
 
 def _line_height(size_px: int) -> int:
