@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from agent.llm import endpoint, terms
 from planners.answer import Answer
 from planners.dialogue import LLMResolver, Resolved, Resolver, RuleResolver, Turn
+from planners.embedded.goal import OTHER, read_goals
+from planners.embedded.kinds import says_only_kinds
 from planners.llm import Allowance, LLMError, OpenAIChat
 from planners.llm.retry import Timeouts
 from tools.base import BudgetExceeded
@@ -26,9 +28,18 @@ PATIENCE_S = 20.0
 def refusal(run: Run, question: str) -> Answer | None:
     """The explained 'cannot' for a question that the safety gate does not allow; None for all others."""
     decision = run.gate.check_text(question)
-    if decision.allowed:
+    if decision.allowed or (decision.category == "stalking" and _marks_only(question)):
         return None
     return Answer("cannot", decision.why, None, None, 0.0, (), (), {}, run.trace_id)
+
+
+def _marks_only(question: str) -> bool:
+    """Whether all that is asked is to mark, cut out or follow things of a kind in the pictures of the video.
+
+    "Track the person" watches nobody: it is said of a clip that the user has, and of whoever is in it.
+    """
+    goals = read_goals(question, 0.0)
+    return bool(goals) and all(goal.verb != OTHER and says_only_kinds(goal.phrase) for goal in goals)
 
 
 def understood(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from planners.embedded.words import GENDERED, PEOPLE
+from planners.embedded.words import COLOURS, GENDERED, PEOPLE
 
 _WORN = """shirt tshirt t-shirt jacket sweater jumper pullover hoodie coat dress suit vest blouse skirt trousers pants
     jeans shorts clothes clothing outfit uniform costume apron robe top scarf"""
@@ -33,6 +33,21 @@ def usually_moves(noun: str) -> bool:
     """Whether a noun phrase names a thing or an animal that is likely to be what moves in a video."""
     head = _head(noun.lower())
     return head in _CLASSES["moving thing"].split() or head in _ANIMALS.split()
+
+
+_TELLING = frozenset(
+    re.findall(
+        r"\w+",
+        "the a an all every each both one ones in on at of to with and who is that wearing left right middle top "
+        "bottom upper lower centre center side picture frame front back largest biggest smallest tallest first second",
+    )
+)
+
+
+def says_only_kinds(phrase: str) -> bool:
+    """Whether words say only of what kind, colour and place a thing in a picture is, and not whose or who it is."""
+    words = re.findall(r"[\w'-]+", phrase.lower())
+    return all(word in _TELLING or word in COLOURS or word in _KIND_OF_WORD for word in words)
 
 
 def _head(noun: str) -> str:
