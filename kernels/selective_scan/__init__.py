@@ -69,7 +69,8 @@ def selective_scan(
         y, state = fused(u, delta, a, b, c, state)
     else:
         torch_scan = _reference if backend == "reference" else _chunked
-        y, state = torch_scan(*(x.to(wide) for x in (u, delta, a, b, c, state)))
+        with torch.autocast(u.device.type, enabled=False):  # sums stay in float32
+            y, state = torch_scan(*(x.to(wide) for x in (u, delta, a, b, c, state)))
     if skip is not None:
         y = y + skip.to(wide)[:, None] * u.to(wide)
     return Scanned(y.to(u.dtype), state)

@@ -142,6 +142,16 @@ def test_nothing_in_nothing_out(runs: Runs, backend: ScanBackend, batch: int, le
     value_and_gradients(lambda *x: both(backend, *x), given_, torch.float32)
 
 
+def test_mixed_precision_changes_nothing(runs: Runs, backend: ScanBackend) -> None:
+    leaves = [x.requires_grad_() for x in tensors(1, 2, 1, 3, 21, runs.device)]
+    results = []
+    for enabled in (False, True):
+        with torch.autocast(runs.device, torch.bfloat16, enabled=enabled):
+            y = both(backend, *leaves)
+        results.append([y, *torch.autograd.grad(y.sum(), leaves)])
+    assert all(torch.equal(plain, mixed) for plain, mixed in zip(*results, strict=True))
+
+
 def test_auto_takes_the_chunked_form_on_the_cpu() -> None:
     u, delta, a, b, c, *_ = tensors(1, 2, 1, 2, 40)
     auto, form = (selective_scan(u, delta, a, b, c, backend=name).y for name in ("auto", "chunked"))

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+from tools.base import Cancelled
 from tools.media.frame import Picture
 from tools.nn.course import Recipe, fit
 from tools.nn.figures import FIGURES
@@ -136,6 +138,18 @@ def test_what_training_wrote_is_found_and_loads(tmp_path: Path, monkeypatch: pyt
     before, after = picture(32, 32, 1), picture(32, 32, 2)
     found, wanted = (next(way.between(before, after, [0.5])) for way in (loaded, MambaInterpolator(trained)))
     assert np.array_equal(found, wanted)
+
+
+def test_it_trains_in_mixed_precision_and_goes_on_after_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(course, "SIDE_PX", 64)
+    recipe = Recipe("vfimamba", "tiny", steps=2, batch_size=1, frames=3, learning_rate=1e-3, amp="bfloat16")
+    vfimamba = COURSES["vfimamba"]
+    fit(vfimamba, recipe, tmp_path / "whole")
+    with pytest.raises(Cancelled, match="step 1 of 2"):
+        fit(vfimamba, recipe, tmp_path / "stopped", cancelled=iter([False, True]).__next__)
+    fit(vfimamba, recipe, tmp_path / "stopped", resume=True)
+    whole, stopped = (load_file(tmp_path / run / "model.safetensors") for run in ("whole", "stopped"))
+    assert all(torch.equal(whole[name], stopped[name]) for name in whole)
 
 
 def test_the_command_trains_measures_and_writes_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kernels.dispatch import upcast
 from tools.base import InvalidArguments
 from tools.nn.checkpoint import CheckpointMap, Ignore, Rename
 from tools.nn.pretrained import Pretrained, Release
@@ -99,7 +100,7 @@ class Between(NamedTuple):
 
 
 class Head(nn.Module):
-    """Flow and mask from features of one scale."""
+    """Flow and mask from features of one scale, in at least float32: half precision has no quarter pixels."""
 
     def __init__(self, feature_width: int, inside: int, width: int, stride: int) -> None:
         super().__init__()
@@ -114,7 +115,7 @@ class Head(nn.Module):
         x = resized(seen, 1 / factor)
         if flow is not None:
             x = torch.cat((x, resized(flow, 1 / factor) / factor), dim=1)
-        found = resized(self.conv(torch.cat((self.upsample(features), x), dim=1)), factor)
+        found = resized(upcast(self.conv(torch.cat((self.upsample(features), x), dim=1))), factor)
         return torch.cat((found[:, :4] * factor, found[:, 4:]), dim=1)
 
 
@@ -135,7 +136,7 @@ class IFBlock(nn.Module):
         x = resized(torch.cat((seen, flow / self.scale), dim=1), 1 / self.scale)
         x = self.conv0(x)
         factor = 2 * self.scale
-        found = resized(self.lastconv(self.convblock(x) + x), factor)
+        found = resized(upcast(self.lastconv(self.convblock(x) + x)), factor)
         return torch.cat((found[:, :4] * factor, found[:, 4:]), dim=1)
 
 
