@@ -27,6 +27,7 @@ BENCHES = {
     "planning": "evals.bench.planning",
     "points": "evals.bench.points",
     "safety": "evals.bench.safety",
+    "tam": "evals.bench.efficienttam",
 }
 """Modules with a function `run(BenchOptions) -> Iterator[Result]`."""
 
@@ -47,6 +48,9 @@ def bench(
     models: Annotated[
         Path | None, typer.Option(help="Folder of models; 'matching' measures GIM's networks in it, too.")
     ] = None,
+    upstream: Annotated[
+        Path | None, typer.Option(help="Checkout of yformer/EfficientTAM; 'tam' runs it beside ours.")
+    ] = None,
 ) -> None:
     """Measure performance on this machine."""
     if name not in (*BENCHES, "all"):
@@ -54,7 +58,9 @@ def bench(
     if data is None and (beside := ROOT.parent / "shared" / "clips").is_dir():
         data = beside
     machine = describe_machine()
-    options = BenchOptions(data, long_minutes, device, lambda text: typer.echo(f"measuring: {text}", err=True), models)
+    options = BenchOptions(
+        data, long_minutes, device, lambda text: typer.echo(f"measuring: {text}", err=True), models, upstream
+    )
     results: list[Result] = []
     for module in [BENCHES[name]] if name != "all" else BENCHES.values():
         results.extend(importlib.import_module(module).run(options))

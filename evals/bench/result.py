@@ -21,6 +21,8 @@ class BenchOptions:
     """Told what is being measured."""
     models: Path | None = None
     """Folder of models; 'matching' measures those of GIM's networks that are there, too."""
+    upstream: Path | None = None
+    """Checkout of yformer/EfficientTAM, which 'tam' runs beside ours."""
 
 
 @dataclass(frozen=True)

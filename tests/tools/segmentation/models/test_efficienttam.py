@@ -148,6 +148,22 @@ def test_a_processor_may_hide_memories_that_are_not_pooled(gradients: bool) -> N
             run(pooled, x, memory)
 
 
+@pytest.mark.parametrize("pooling", ["none", "logit", "key"])
+def test_objects_recalled_one_by_one_are_those_of_a_batch(pooling: Literal["none", "logit", "key"]) -> None:
+    model = EfficientTAM(replace(TINY, pooling=pooling))
+    randomise(model)
+    features = model.encode(torch.randn(1, 3, TINY.image_size, TINY.image_size))
+    frames = [torch.randn(3, TINY.memory_dim, GRID, GRID) for _ in range(3)]
+    slots = Slots(frames, (0, 2, 1), [torch.randn(3, TINY.dim) for _ in range(4)], (5, 2, 1, 0), 15)
+    batch = model.recall(features, slots)  # with gradients: all at once
+    with torch.inference_mode():
+        found = model.recall(features, slots)
+        assert difference(found, batch) < 1e-5
+        for i in range(3):
+            one = replace(slots, frames=[f[i : i + 1] for f in frames], pointers=[p[i : i + 1] for p in slots.pointers])
+            assert torch.equal(model.recall(features, one)[0], found[i])
+
+
 def test_tokens_that_are_no_whole_frames_are_an_error() -> None:
     model = EfficientTAM(TINY)
     memory = Recalled(torch.zeros(1, AREA + 3, 8), torch.zeros(1, AREA + 3, 8), 0)
