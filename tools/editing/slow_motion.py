@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from tools.media.reader import VideoReader
     from tools.restoration.interpolation import Interpolator
 
-SECONDS_A_MEGAPIXEL = {"flow": 1.0, "vfimamba": 30.0}
-"""To make one picture up on one core (flow: `python -m evals.bench tools`; VFIMamba-S: 640x352)."""
+SECONDS_A_MEGAPIXEL = {"flow": 1.0, "vfimamba": 23.0}
+"""To make one picture up on one core (`python -m evals.bench tools`; VFIMamba-S of fresh weights at 640x352)."""
 
 
 class SlowMotion(Edit):
@@ -54,6 +54,8 @@ class SlowMotion(Edit):
         held: int = Field(0, description="Cuts and gaps over which nothing was made up.")
 
     def expected_seconds(self, args: Args, context: ToolContext) -> float:
+        from tools.restoration.interpolators import chosen
+
         try:
             with self.source(args, context).reader() as reader:
                 info = reader.info
@@ -62,7 +64,7 @@ class SlowMotion(Edit):
             return 0.0  # `run` says what is wrong, at once
         slow_s = sum(span.duration_s for span in spans)
         pictures = slow_s * (args.factor - 1) * min(60.0, float(info.fps) or 25.0)
-        each = SECONDS_A_MEGAPIXEL["vfimamba" if args.model == "vfimamba" else "flow"] * info.width * info.height / 1e6
+        each = SECONDS_A_MEGAPIXEL[chosen(context.models, args.model)] * info.width * info.height / 1e6
         length_s = slow_s * args.factor + (0.0 if args.only else media_seconds(context, args.video) - slow_s)
         return pictures * each + length_s / ENCODING_SPEED
 

@@ -9,24 +9,35 @@ from tools.base import MissingModel
 from tools.nn.figures import beats_embedded
 from tools.restoration.interpolation import FlowInterpolator, Interpolator
 
+Name = Literal["flow", "vfimamba"]
 Choice = Literal["auto", "flow", "vfimamba"]
 
 
-def choose(models: Path | None, model: Choice = "auto", *, device: str = "cpu") -> Interpolator:
-    """The one asked for, or the best that is here; `models` is the folder of models.
+def chosen(models: Path | None, model: Choice = "auto") -> Name:
+    """The one asked for, or the best that is here; `models` is the folder of models. Nothing is loaded.
 
     By itself VFIMamba is taken where the figures beside its weights, which training writes, are above those of the
-    flow. Raises MissingModel with the command that trains it, CheckpointError for weights that do not fit.
+    flow.
     """
-    if model == "flow":
-        return FlowInterpolator()
-    from tools.restoration.vfimamba.interpolator import FOLDER, MambaInterpolator, find_weights
+    weights = _weights(models) if model == "auto" else None
+    return "vfimamba" if model == "vfimamba" or (weights is not None and beats_embedded(weights)) else "flow"
 
-    weights = find_weights(models)
-    if model == "vfimamba" and weights is None:
+
+def choose(models: Path | None, model: Choice = "auto", *, device: str = "cpu") -> Interpolator:
+    """See `chosen`. Raises MissingModel with the command that trains it, CheckpointError for unfit weights."""
+    if chosen(models, model) == "flow":
+        return FlowInterpolator()
+    from tools.restoration.vfimamba.interpolator import FOLDER, MambaInterpolator
+
+    weights = _weights(models)
+    if weights is None:
         folder = f"{models or '$VIDERE_MODELS'}/{FOLDER}"
         command = f"python -m tools.restoration.train --model vfimamba --steps 100000 --out {folder}"
         raise MissingModel(f"no weights of VFIMamba here: put the released VFIMamba_S.pkl into {folder}, or {command}")
-    if weights is None or (model == "auto" and not beats_embedded(weights)):
-        return FlowInterpolator()
     return MambaInterpolator.from_pretrained(weights, device=device)
+
+
+def _weights(models: Path | None) -> Path | None:
+    from tools.restoration.vfimamba.interpolator import find_weights
+
+    return find_weights(models)
