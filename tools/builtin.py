@@ -11,15 +11,21 @@ from tools.colours.extractor import ColourExtractor
 from tools.colours.tool import FindColourRegions
 from tools.counting.tool import Count
 from tools.detection.tool import Detect
+from tools.editing.blur_region import BlurRegion
 from tools.editing.concat import Concat
 from tools.editing.contact_sheet import ContactSheet
+from tools.editing.crop_to_subject import CropToSubject
 from tools.editing.cut import Cut
 from tools.editing.export import Export
 from tools.editing.gif import Gif
+from tools.editing.highlight import Highlight
 from tools.editing.overlay_text import OverlayText
+from tools.editing.pixelate_faces import PixelateFaces
+from tools.editing.remove_object import RemoveObject
 from tools.editing.side_by_side import SideBySide
 from tools.editing.slow_motion import SlowMotion
 from tools.editing.speed import Speed
+from tools.editing.stabilise import Stabilise
 from tools.editing.storyboard import Storyboard
 from tools.editing.subtitles import Subtitles
 from tools.extractor import DerivedExtractor, Extractor
@@ -103,6 +109,12 @@ TOOLS: tuple[type[Tool], ...] = (
     Storyboard,
     SideBySide,
     Export,
+    BlurRegion,
+    CropToSubject,
+    Highlight,
+    PixelateFaces,
+    RemoveObject,
+    Stabilise,
 )
 
 

@@ -146,13 +146,15 @@ def _solve(
     if coarse is not None:
         guess = 2 * coarse[np.minimum(targets[:, 0] // 2, coarse.shape[0] - 1),
                            np.minimum(targets[:, 1] // 2, coarse.shape[1] - 1)] + targets % 2  # fmt: skip
-        match, _ = search.better(colours, match, search.cost(colours, match), guess)
+        search.look_at(colours)
+        match, _ = search.better(match, search.cost(match), guess)
     if len(targets) > MOST_PX and coarse is not None:
         rounds = 1
     for _ in range(rounds):
-        cost = search.cost(colours, match)
+        search.look_at(colours)
+        cost = search.cost(match)
         if rounds > 1:
-            match, cost = search.step(colours, match, cost)
+            match, cost = search.step(match, cost)
         colours = _voted(level, colours, match, cost, search.trust)
     field = np.zeros((height, width, 2), np.int32)
     field[targets[:, 0], targets[:, 1]] = match
@@ -173,43 +175,52 @@ class _Search:
         self.trust = share[level.targets[:, 0], level.targets[:, 1]]
         """Of each target's patch, mean."""
 
-    def cost(self, colours: Float32s, match: Places) -> Float32s:
-        """Mean squared difference of each target's patch to its match, weighted by trust, [N]."""
+    def look_at(self, colours: Float32s) -> None:
+        """From now on, patches are those of these colours [H, W, C]."""
         padded = cv2.copyMakeBorder(colours, RADIUS, RADIUS, RADIUS, RADIUS, cv2.BORDER_REFLECT_101)
-        flat = padded.reshape(-1, colours.shape[2])
-        stride = padded.shape[1]
-        ours = (self._targets[:, 0] + RADIUS) * stride + self._targets[:, 1] + RADIUS
-        theirs = (match[:, 0] + RADIUS) * stride + match[:, 1] + RADIUS
-        total = np.zeros(len(match), np.float32)
-        for dy, dx in _OFFSETS:
-            shift = dy * stride + dx
-            apart = flat[ours + shift] - flat[theirs + shift]
-            total += self._trust[ours + shift] * np.einsum("nc,nc->n", apart, apart)
-        return np.asarray(total / (self.trust * np.float32(colours.shape[2] * len(_OFFSETS))), np.float32)
+        self._flat = padded.reshape(-1, colours.shape[2])
+        self._stride = padded.shape[1]
+        self._shifts = [dy * self._stride + dx for dy, dx in _OFFSETS]
+        ours = self._index(self._targets)
+        # The targets' own patches serve for all guesses.
+        self._patches = [self._flat.take(ours + shift, axis=0) for shift in self._shifts]
+        self._weights = [self._trust.take(ours + shift) for shift in self._shifts]
 
-    def better(self, colours: Float32s, match: Places, cost: Float32s, guess: Places) -> tuple[Places, Float32s]:
+    def _index(self, places: Places) -> Places:
+        return np.asarray((places[:, 0] + RADIUS) * self._stride + places[:, 1] + RADIUS, np.int32)
+
+    def cost(self, match: Places) -> Float32s:
+        """Mean squared difference of each target's patch to its match, weighted by trust, [N]."""
+        theirs = self._index(match)
+        total = np.zeros(len(match), np.float32)
+        for shift, patch, weight in zip(self._shifts, self._patches, self._weights, strict=True):
+            apart = patch - self._flat.take(theirs + shift, axis=0)
+            total += weight * np.einsum("nc,nc->n", apart, apart)
+        return np.asarray(total / (self.trust * np.float32(self._flat.shape[1] * len(_OFFSETS))), np.float32)
+
+    def better(self, match: Places, cost: Float32s, guess: Places) -> tuple[Places, Float32s]:
         """The cheaper of the match and a guess, which counts only where it is a usable patch."""
         height, width = self._allowed.shape
         inside = (guess >= 0).all(axis=1) & (guess[:, 0] < height) & (guess[:, 1] < width)
         clipped = np.clip(guess, 0, [height - 1, width - 1]).astype(np.int32)
         inside &= self._allowed[clipped[:, 0], clipped[:, 1]]
         guess = np.where(inside[:, None], clipped, match).astype(np.int32)
-        fresh = self.cost(colours, guess)
+        fresh = self.cost(guess)
         wins = fresh < cost
         return np.where(wins[:, None], guess, match), np.where(wins, fresh, cost)
 
-    def step(self, colours: Float32s, match: Places, cost: Float32s) -> tuple[Places, Float32s]:
+    def step(self, match: Places, cost: Float32s) -> tuple[Places, Float32s]:
         """One round: the neighbours' matches, shifted, then places at random, nearer and nearer."""
         height, width = self._allowed.shape
         for dy, dx in _STEPS:
             beside = np.clip(self._targets + np.array([dy, dx]), 0, [height - 1, width - 1])
             number = self._number[beside[:, 0], beside[:, 1]]
             guess = np.where((number >= 0)[:, None], match[number] - np.array([dy, dx]), match)
-            match, cost = self.better(colours, match, cost, guess.astype(np.int32))
+            match, cost = self.better(match, cost, guess.astype(np.int32))
         reach = max(height, width) / 2
         while reach >= 1:
             guess = match + np.rint(self._rng.uniform(-reach, reach, match.shape)).astype(np.int32)
-            match, cost = self.better(colours, match, cost, guess)
+            match, cost = self.better(match, cost, guess)
             reach /= 3
         return match, cost
 
