@@ -1,4 +1,7 @@
-"""MAMBA from nothing, on made shapes, some of whose frames are blurred: then only other frames tell what is there."""
+"""MAMBA from nothing, on made shapes, some of whose frames are blurred.
+
+Kinds differ in colour, too, which a blur leaves: here memory has little to add (docs/training.md has the figures).
+"""
 
 from __future__ import annotations
 
@@ -124,7 +127,7 @@ class _Count:
 
 
 def blurred(clip: NamedClip, rng: np.random.Generator) -> list[Picture]:
-    """The pictures, of which BLURRED are hardly to be known."""
+    """The pictures, of which the share BLURRED has lost its outlines."""
     side = clip.pictures.shape[1]
     return [
         np.asarray(cv2.GaussianBlur(picture, (0, 0), SIGMA * side), np.uint8) if rng.random() < BLURRED else picture
