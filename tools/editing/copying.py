@@ -78,10 +78,11 @@ def copy_spans(
         with open_media(reader.path) as container, Mp4File(out.path, metadata=out.tags) as file:
             stream = picture_stream(container, reader.path)
             track = file.add_copied_track(stream)
+            tick_s = float(reader.index.time_base)
             with attached(file, (sound, subtitles)) as write_tracks:
                 for packet in _packets(container, stream, reader, spans):
                     context.check_cancelled()
-                    at_s = float((packet.dts or 0) * packet.time_base)
+                    at_s = (packet.dts or 0) * tick_s
                     context.progress("copying", min(1.0, max(0.0, at_s / length_s)))
                     file.add_packet(packet, track)
                     write_tracks(at_s)

@@ -147,6 +147,8 @@ class CopiedSound:
         stream = sound_stream(self._container)
         assert stream is not None, "only files with sound are copied from"
         self._stream: AudioStream = stream
+        self._base = stream.time_base or Fraction(1, 1000)
+        self._tick_s = float(self._base)
         self._packets = self._wanted(reader.index.zero_s, start_s, end_s)
         self._waiting: av.Packet | None = None
         self._file: Mp4File | None = None
@@ -158,7 +160,7 @@ class CopiedSound:
         assert self._file is not None, "attach it first"
         while True:
             packet = self._waiting or next(self._packets, None)
-            if packet is None or packet.pts is None or packet.pts * packet.time_base >= until_s:
+            if packet is None or packet.pts is None or packet.pts * self._tick_s >= until_s:
                 self._waiting = packet
                 return
             self._waiting = None
@@ -169,18 +171,18 @@ class CopiedSound:
 
     def _wanted(self, zero_s: float, start_s: float, end_s: float) -> Iterator[av.Packet]:
         """Packets between the times, with stamps that count from the first of them."""
-        base = self._stream.time_base or Fraction(1, 1000)
         begin_s = zero_s + start_s
-        shift = round(begin_s / base)
+        shift = round(begin_s / self._base)
         if start_s > 0:
-            place = math.floor((begin_s - 4 * PREROLL_S) / base)
+            place = math.floor((begin_s - 4 * PREROLL_S) / self._base)
             self._container.seek(place, stream=self._stream, backward=True)
+        first, last = (begin_s - PREROLL_S) / self._tick_s, (zero_s + end_s) / self._tick_s
         for packet in self._container.demux(self._stream):
             if packet.pts is None or packet.dts is None or not packet.size:
                 continue
-            if float((packet.pts + (packet.duration or 0)) * base) < begin_s - PREROLL_S:
+            if packet.pts + (packet.duration or 0) < first:
                 continue
-            if float(packet.pts * base) >= zero_s + end_s:
+            if packet.pts >= last:
                 return
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
             yield packet

@@ -48,14 +48,17 @@ class PacketIndex:
         stamps: list[int] = []
         keys: list[int] = []
         length, newest, first_s, last_s = 0, -(2**62), 0.0, 0.0
+        ticks_s: dict[int, float] = {}
         try:
             for packet in container.demux():
                 pts = packet.pts if packet.pts is not None else packet.dts
                 if pts is None or not packet.size:
                     continue
-                if packet.time_base:
-                    first_s = min(first_s, float(pts * packet.time_base))
-                    last_s = max(last_s, float((pts + (packet.duration or 0)) * packet.time_base))
+                tick_s = ticks_s.get(packet.stream_index)
+                if tick_s is None:
+                    tick_s = ticks_s[packet.stream_index] = float(packet.time_base or 0)
+                first_s = min(first_s, pts * tick_s)
+                last_s = max(last_s, (pts + (packet.duration or 0)) * tick_s)
                 if packet.stream_index != stream.index or packet.is_discard:
                     continue
                 stamps.append(pts)

@@ -71,7 +71,8 @@ class VideoWriter(Mp4File):
             raise ValueError(f"picture of shape {rgb.shape}, expected {(height, width, 3)}")
         if width % 2 or height % 2:
             rgb = np.pad(rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+        # Without copying the picture first, which takes longer than converting it.
+        frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb), format="rgb24")
         frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", threads=1)
         at_s = self._count / self._rate if t_s is None else Fraction(t_s)
         lasts = 1 / self._rate if lasts_s is None else Fraction(lasts_s)
