@@ -73,7 +73,7 @@ class TrackThing(SegmentThing):
         tracks = result.tracks
         listed = "; ".join(f"{one.first_s:.1f}-{one.last_s:.1f} s" for one in tracks[:6])
         more = f" and {result.num_tracks - 6} more" if result.num_tracks > 6 else ""
-        said = f"{result.num_tracks} of the {goal.phrase} followed: {listed}{more}."
+        said = f"{result.num_tracks} followed ({goal.phrase}): {listed}{more}."
         return _checked(Draft("answered", said, None, None, result.confidence, evidence_of(result)), tracks)
 
     def after(self, goal: Goal, result: Any) -> ToolCall | None:

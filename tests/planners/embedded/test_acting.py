@@ -141,7 +141,7 @@ def test_several_things_are_followed_by_boxes(policy: EmbeddedPolicy) -> None:
     result = TrackObjects.Result(summary="2", confidence=0.9, model="m", tracks=[track] * 2, num_tracks=2, num_frames=9)
     calls, draft = play(policy, "Track the people", {"track_objects": result})
     assert len(calls) == 1
-    assert (draft.status, draft.answer) == ("answered", "2 of the people followed: 1.0-4.0 s; 1.0-4.0 s.")
+    assert (draft.status, draft.answer) == ("answered", "2 followed (people): 1.0-4.0 s; 1.0-4.0 s.")
 
 
 def test_what_was_not_checked_makes_a_box_uncertain(policy: EmbeddedPolicy) -> None:
