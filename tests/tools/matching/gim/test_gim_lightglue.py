@@ -162,6 +162,10 @@ def test_partners_strangers_and_what_is_neither() -> None:
     known = known_by_homography(first, second, shift)
     assert [part.tolist() for part in known.pairs] == [[0], [1]]  # of two that are near the nearer one
     assert [part.tolist() for part in known.alone] == [[2, 3], [3]]  # 4 pixels off: neither
+    twice = torch.diag(torch.tensor([2.0, 2.0, 1.0], dtype=torch.float64))
+    for x, same in ((22.0, 1), (25.0, 0)):  # 1 pixel off in the first and 2 in the second; 2.5 and 5
+        known = known_by_homography(torch.tensor([[10.0, 0.0]]), torch.tensor([[x, 0.0]]), twice)
+        assert (len(known.pairs[0]), len(known.alone[0])) == (same, 0)
 
 
 def test_the_likelihood_by_hand() -> None:
