@@ -197,7 +197,7 @@ def _shares(network: EfficientTAM, pictures: Sequence[Picture], limit: float) ->
         yield Result(f"  {name}, one object, processor", spent[name] / count, "s")
     flop = _flop(network.config)
     yield Result("  recall: products of an object", flop / 1e9, "GFLOP")
-    yield Result("  recall: least time of an object at the limit", flop / limit, "s")
+    yield Result("  recall: least time of an object at the limit, wall", flop / limit, "s")
     each = sum(spent[name] for name in ("recall", "decode", "remember"))
     bound = (spent["encode"] + SEVERAL * each) / (spent["encode"] + each)
     yield Result(f"  {SEVERAL} objects by these parts: times as long as one", bound, "1")
