@@ -71,7 +71,8 @@ class OptimizerConfig:
     kind: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
-    """Only on parameters with two or more dimensions: biases, norms and gains keep their scale."""
+    """Only on parameters with two or more dimensions: biases, norms and gains keep their scale. A model's method
+    `no_weight_decay()`, where it has one, names more that are spared (timm's convention)."""
     betas: tuple[float, float] = (0.9, 0.999)
     """AdamW's averages; SGD takes the first as momentum."""
     clip_norm: float = math.inf
@@ -99,10 +100,12 @@ class OptimizerConfig:
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         """The optimiser over the model's trainable parameters."""
-        trainable = [p for p in model.parameters() if p.requires_grad]
+        spared: Callable[[], set[str]] = getattr(model, "no_weight_decay", set)
+        names = spared()
+        trainable = [(p, p.ndim >= 2 and name not in names) for name, p in model.named_parameters() if p.requires_grad]
         groups: list[dict[str, Any]] = [
-            {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": self.weight_decay},
-            {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
+            {"params": [p for p, decays in trainable if decays], "weight_decay": self.weight_decay},
+            {"params": [p for p, decays in trainable if not decays], "weight_decay": 0.0},
         ]
         if self.kind == "sgd":
             return torch.optim.SGD(groups, self.learning_rate, momentum=self.betas[0])

@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tools.base import InvalidArguments
 from tools.nn.checkpoint import CheckpointError
+from tools.nn.train import OptimizerConfig
 from tools.nn.warp import warp
 from tools.restoration.vfimamba.network import SIZES, SMALL, TINY, VfiMamba, VfiMambaConfig
 from tools.restoration.vfimamba.objective import interpolation_loss, laplacian_loss
@@ -280,6 +281,17 @@ def test_the_laplacian_loss_sees_structure_and_no_brightness() -> None:
     # Nothing but its finest level sees a checkerboard of single pixels, all of it.
     board = (torch.arange(64)[:, None] + torch.arange(64)) % 2 * 2.0 - 1
     assert laplacian_loss(truth + 0.1 * board, truth) == pytest.approx(0.1, rel=0.05)
+
+
+def test_the_scans_are_spared_from_weight_decay() -> None:
+    model = VfiMamba(TINY)
+    decaying, spared = OptimizerConfig(weight_decay=0.1).build(model).param_groups
+    of = {id(p): name for name, p in model.named_parameters()}
+    scan = "backbone.stages.3.blocks.0.self_attention."
+    named = [{of[id(p)] for p in group["params"]} for group in (decaying, spared)]
+    assert {scan + "A_logs", scan + "Ds", scan + "dt_projs_bias", "refine.conv.bias"} <= named[1]
+    assert {scan + "x_proj_weight", scan + "dt_projs_weight", "refine.conv.weight"} <= named[0]
+    assert (decaying["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
 
 
 def moving_squares(generator: torch.Generator, batch: int) -> tuple[Tensor, Tensor, Tensor]:

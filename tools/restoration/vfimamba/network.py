@@ -195,6 +195,11 @@ class VfiMamba(Pretrained):
             blends += more
         return self._refined(seen, Between(blends[-1], flow, mask, blends))
 
+    def no_weight_decay(self) -> set[str]:
+        """Names of the decays, skips and step sizes of the scans, as in Mamba."""
+        kinds = ("A_logs", "Ds", "dt_projs_bias")
+        return {name for name, _ in self.named_parameters() if name.endswith(kinds)}
+
     def _coarse(self, seen: Seen, share: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Flow, mask and blends from the features of the two coarsest scales, at the size where the flow is found."""
         first, second, features = seen.small_first, seen.small_second, seen.small_features
