@@ -121,13 +121,14 @@ class ToolEnvironment:
             raise Denied(f"{call.key} was not approved ({why}); do without it")
 
     def _key(self, tool: Tool, arguments: Mapping[str, Any]) -> str:
-        """Canonical text of a call. Raises InvalidArguments when the call names a video that is not in scope."""
+        """Canonical text of a call. Raises InvalidArguments when its video is neither in scope nor made here."""
         try:
             canonical = tool.Args.model_validate(dict(arguments)).model_dump(mode="json")
         except ValidationError:  # the call itself reports it
             canonical = dict(arguments)
-        if isinstance(canonical.get("video"), str):
-            canonical["video"] = self._context.video_id(canonical["video"])
+        video = canonical.get("video")
+        if isinstance(video, str) and self._context.made_file(video) is None:
+            canonical["video"] = self._context.video_id(video)
         revision = {video: self._context.memory(video).revision for video in self._context.videos}
         seen_by = self._context.vision.model if self._context.vision is not None and tool.needs_vision else ""
         return json.dumps([tool.name, tool.version, canonical, revision, seen_by], sort_keys=True, default=repr)

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from tools.safety.gate import Gate
 
 
+LONGEST_NAME = 200
+"""Characters of a file's name; file systems allow 255 bytes."""
+
+
 class VidereError(Exception):
     """Base of all errors that Videre raises on purpose; the message is one line that says what to do next."""
 
@@ -179,6 +183,14 @@ class ToolContext:
         if video in self.videos:
             return video
         raise InvalidArguments(f"unknown video {video!r}; known here: {', '.join(self.videos) or 'none'}")
+
+    def made_file(self, video: str) -> Path | None:
+        """The file of the artefact folder that a `video` argument names in place of an id; None for any other."""
+        name = Path(video).name
+        if not name or len(name) > LONGEST_NAME or video in self.videos:
+            return None
+        path = self.artifacts / name
+        return path if path.is_file() else None
 
     def memory(self, video: str = "") -> VideoMemory:
         """The opened memory of a video; opened once per context."""

@@ -98,6 +98,16 @@ def test_calls_that_mean_the_same_run_once(library: FakeLibrary) -> None:
     assert all(observation.result == observations[0].result for observation in observations)
 
 
+def test_a_call_may_name_a_file_that_an_earlier_one_made(library: FakeLibrary, tmp_path: Path) -> None:
+    (tmp_path / "cut.mp4").write_bytes(b"made")
+    context = ToolContext(library, ["v"], tmp_path)  # type: ignore[arg-type]
+    world = ToolEnvironment(Registry([Draw]), context)
+    named = world.execute(ToolCall("draw", {"video": "cut.mp4"}))
+    assert isinstance(named.result, Drawn)
+    assert not world.execute(ToolCall("draw", {"video": "v"})).cached
+    assert "unknown video" in world.execute(ToolCall("draw", {"video": "other.mp4"})).error
+
+
 @pytest.mark.parametrize("arguments", [{"start_s": 1.0}, {"video": "w"}, {"then": "x"}])
 def test_calls_that_differ_run_each(library: FakeLibrary, arguments: dict[str, Any]) -> None:
     world = environment(library)

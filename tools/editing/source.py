@@ -82,11 +82,9 @@ def find_source(context: ToolContext, video: str) -> Source:
 
 def _made_here(context: ToolContext, video: str) -> Source | None:
     """Only files of the artefact folder, by their name: an argument opens no other path."""
-    if not video or video in context.videos:
-        return None
-    path = context.artifacts / Path(video).name
-    made = read_provenance(path)
-    if made is None or not path.is_file():
+    path = context.made_file(video)
+    made = read_provenance(path) if path is not None else None
+    if path is None or made is None:
         return None
     foreign = {one.video for one in made.sources} - set(context.videos)
     if foreign:
