@@ -27,6 +27,7 @@ BENCHES = {
     "planning": "evals.bench.planning",
     "points": "evals.bench.points",
     "safety": "evals.bench.safety",
+    "tools": "evals.bench.tools",
     "tam": "evals.bench.efficienttam",
 }
 """Modules with a function `run(BenchOptions) -> Iterator[Result]`."""
