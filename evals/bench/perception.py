@@ -1,28 +1,25 @@
 """Benchmark `perception`: following masks with the embedded back end, on real and on made sequences.
 
 J&F by the rules of DAVIS, the prompted frame left out. Baseline in the same run: the first mask carried along by the
-same optical flow alone. Needs the folder of clips for all but the made sequences.
+same optical flow alone. Needs the folder of clips for all but the made sequences, which are in `made_masks`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from evals.bench.made_masks import KINDS, Labelled, sequences
 from evals.bench.result import BenchOptions, Result
 from evals.metrics.davis import score_object, summarise
 from evals.metrics.masks import Mask, region_similarity
 from tools.media.frame import Picture
 from tools.media.reader import VideoReader
 from tools.media.stills import read_labels, read_picture
-from tools.media.synthetic.scene import Config
-from tools.media.synthetic.world import SyntheticVideos
 from tools.segmentation.embedded.backend import EmbeddedBackend
 from tools.segmentation.embedded.motion import MotionEstimator, View
 from tools.segmentation.film import Frames, Stills
@@ -30,13 +27,10 @@ from tools.segmentation.prompts import Direction, Prompt, Seen, Span
 
 AT_LEAST, AHEAD = 0.65, 0.10
 """J&F on tennis, and how much of it must be more than the baseline's."""
-MADE_SEED, NUM_MADE = 77, 2
-"""The made sequences are none that anything was tuned on."""
-MADE = Config(height=240, width=320, num_frames=30, cut=0.0)
-LEAST_OBJECT_PX = 150
-"""Smaller objects of made sequences are not asked for."""
-
-Labels = npt.NDArray[np.uint8]
+MADE_SEED, NUM_MADE = 77, 3
+"""The made sequences, so many of each kind, are none that anything was tuned on."""
+NUM_BINS = 10
+"""Of confidence, for its calibration."""
 
 
 def run(options: BenchOptions) -> Iterator[Result]:
@@ -56,53 +50,68 @@ def run(options: BenchOptions) -> Iterator[Result]:
         yield from _apple(options.data / "apple.mp4", options.data / "apple_mask.png")
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """Pictures with true labels, and the numbers of the objects that are followed from the first frame on."""
-
-    name: str
-    pictures: Sequence[Picture]
-    labels: Sequence[Labels]
-    objects: Sequence[int]
-
-
 def _tennis(folder: Path) -> Iterator[Result]:
     pictures = [read_picture(path) for path in sorted(folder.glob("[0-9]*.jpg"))]
     labels = [(read_labels(path) > 127).astype(np.uint8) for path in sorted(folder.glob("mask_*.png"))]
     sequence = Labelled("tennis", pictures, labels, (1,))
-    ours, alone = _scores([sequence], _ours), _scores([sequence], _flow_alone)
+    ours, alone = _score([sequence], [_masks(_ours(sequence))]), _score([sequence], [_flow_alone(sequence)])
     yield Result("tennis, J&F", ours, "share", at_least=AT_LEAST, baseline=alone)
     yield Result("tennis, J&F ahead of flow alone", ours - alone, "share", at_least=AHEAD)
 
 
 def _made() -> Iterator[Result]:
-    videos = SyntheticVideos(MADE, seed=MADE_SEED)
-    sequences = []
-    for index in range(NUM_MADE):
-        labels = list(videos[index].labels())
-        objects = [int(k) for k in np.unique(labels[0]) if k and (labels[0] == k).sum() >= LEAST_OBJECT_PX]
-        sequences.append(Labelled(f"made {index}", list(videos[index].frames()), labels, objects))
-    ours, alone = _scores(sequences, _ours), _scores(sequences, _flow_alone)
-    yield Result(f"{len(sequences)} made sequences, J&F", ours, "share", baseline=alone)
-    yield Result(f"{len(sequences)} made sequences, J&F ahead of flow alone", ours - alone, "share", at_least=AHEAD)
+    """A row for each kind of difficulty, then all of them: how far ahead, and whether confidence is honest."""
+    ours: list[float] = []
+    alone: list[float] = []
+    sure: list[tuple[float, float]] = []
+    for kind in KINDS:
+        made = list(sequences(kind, MADE_SEED, NUM_MADE))
+        followed = [_ours(one) for one in made]
+        ours.append(_score(made, [_masks(frames) for frames in followed]))
+        alone.append(_score(made, [_flow_alone(one) for one in made]))
+        for one, frames in zip(made, followed, strict=True):
+            sure += _confidence_and_overlap(one, frames)
+        yield Result(f"made, {kind.name}, J&F", ours[-1], "share", baseline=alone[-1])
+    mean, baseline = float(np.mean(ours)), float(np.mean(alone))
+    yield Result("made, mean J&F of the kinds", mean, "share", baseline=baseline)
+    yield Result("made, J&F ahead of flow alone", mean - baseline, "share", at_least=AHEAD)
+    yield Result("made, calibration error of confidence", _calibration_error(sure), "share")
 
 
-def _scores(sequences: Sequence[Labelled], method: Callable[[Labelled], list[Mapping[int, Mask]]]) -> float:
+def _score(sequences: Sequence[Labelled], found: Sequence[Sequence[Mapping[int, Mask]]]) -> float:
     """J&F over all objects of all sequences."""
     scores = []
-    for sequence in sequences:
-        found = method(sequence)
+    for sequence, masks in zip(sequences, found, strict=True):
         for number in sequence.objects:
             pairs = [
-                (truth == number, masks[number]) for truth, masks in zip(sequence.labels[1:], found[1:], strict=True)
+                (truth == number, here[number]) for truth, here in zip(sequence.labels[1:], masks[1:], strict=True)
             ]
             scores.append(score_object(sequence.name, number, pairs))
     return summarise(scores).jf
 
 
-def _ours(sequence: Labelled) -> list[Mapping[int, Mask]]:
+def _confidence_and_overlap(sequence: Labelled, followed: Sequence[Sequence[Seen]]) -> list[tuple[float, float]]:
+    """Confidence and J of every mask that is not empty, the prompted ones left out."""
+    return [
+        (one.confidence, region_similarity(truth == one.object_id, one.mask))
+        for truth, seen in zip(sequence.labels[1:], followed[1:], strict=True) for one in seen if one.mask.any()
+    ]  # fmt: skip
+
+
+def _calibration_error(sure: Sequence[tuple[float, float]]) -> float:
+    """Expected calibration error: mean distance of confidence and J over bins of confidence."""
+    pairs = np.asarray(sure, np.float64)
+    bins = np.minimum((pairs[:, 0] * NUM_BINS).astype(int), NUM_BINS - 1)
+    gaps = [abs(float((pairs[bins == b, 0] - pairs[bins == b, 1]).sum())) for b in np.unique(bins)]
+    return sum(gaps) / len(pairs)
+
+
+def _ours(sequence: Labelled) -> list[list[Seen]]:
     prompts = [Prompt(number, 0, mask=sequence.labels[0] == number) for number in sequence.objects]
-    followed = _follow(Stills(sequence.pictures), prompts, len(sequence.pictures))
+    return _follow(Stills(sequence.pictures), prompts, len(sequence.pictures))
+
+
+def _masks(followed: Sequence[Sequence[Seen]]) -> list[Mapping[int, Mask]]:
     return [{one.object_id: one.mask for one in seen} for seen in followed]
 
 

@@ -166,6 +166,7 @@ def test_words_for_a_detector_say_so(clip: tuple[ToolContext, list[Any]]) -> Non
         ({"points": [[10, 10, 0.8]], "end_s": 0.5}, "is marked outside"),
         ({"boxes": [[10, 10, 10, 20, 0]]}, "is empty"),
         ({"boxes": [[10, 10, 200, 20, 0]]}, "reaches beyond the picture"),
+        ({"boxes": [[float("nan"), 10, 20, 20, 0]]}, "is empty"),
         ({"not_points": [[10, 10, 0]]}, "points beside it alone"),
         ({"prompts": [{"object": 2}]}, "object 2: nothing marks it"),
         ({"prompts": [{"mask": {"size": [96, 128], "counts": encode(np.zeros(SHAPE, bool))}}]}, "mask is empty"),
@@ -180,6 +181,17 @@ def test_bad_input_is_refused_with_a_line_that_helps(
 ) -> None:
     with pytest.raises(InvalidArguments, match=message):
         call(clip[0], **arguments)
+
+
+def test_mask_files_that_mark_nothing_or_are_of_another_size_are_refused(
+    clip: tuple[ToolContext, list[Any]], tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "empty.png"), np.zeros(SHAPE, np.uint8))
+    with pytest.raises(InvalidArguments, match="marks no object"):
+        call(clip[0], mask_file=str(tmp_path / "empty.png"))
+    cv2.imwrite(str(tmp_path / "large.png"), np.full((200, 300), 255, np.uint8))
+    with pytest.raises(InvalidArguments, match="the mask is 300x200, the picture 128x96"):
+        call(clip[0], mask_file=str(tmp_path / "large.png"))
 
 
 def test_missing_files_and_weights_are_named(clip: tuple[ToolContext, list[Any]], tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.segmentation.embedded.appearance import Appearance, Pose
-from tools.segmentation.embedded.colours import Histogram, colour_bins, histogram, likeness
+from tools.segmentation.embedded.colours import Histogram, histogram, likeness
 from tools.segmentation.embedded.motion import Floats, View
 
 CANDIDATES = 4
 LEAST_AREA, MOST_AREA = 0.25, 3.0
 """Of a candidate, as shares of the area that the object had."""
-ACCEPTED, ACCEPTED_FAR = 0.62, 0.75
+ACCEPTED, ACCEPTED_FAR = 0.62, 0.8
 """Scores from which on a candidate is taken for the object: near the place where it was lost, and elsewhere."""
 NEAR = 2.5
 """Sizes of the object that still count as near."""
@@ -34,13 +34,14 @@ class Again:
 
 
 def find_again(
-    view: View, appearance: Appearance, colours: Histogram, pose: Pose, taken: Bools, *, elsewhere: bool
+    view: View, appearance: Appearance, colours: Histogram, pose: Pose, taken: Bools, front: Floats, *, elsewhere: bool
 ) -> Again | None:
     """The likeliest place of an object whose colours, layout and last pose are known; None when none is convincing.
 
-    `taken` [h, w] is where other objects are; `elsewhere` says that nearness means nothing (after a cut).
+    `taken` [h, w] is where other objects are, `front` the log odds that something is in front of the known background:
+    what is a part of that is not the object. `elsewhere` says that nearness means nothing (after a cut).
     """
-    bins = colour_bins(view.lab)
+    bins = view.bins
     everywhere = histogram(bins, np.ones(view.shape, np.float32))
     own = colours[bins] / (colours[bins] + everywhere[bins] + 1e-9)
     side = max(3, round(pose.size / 6)) | 1
@@ -53,7 +54,7 @@ def find_again(
     for i in fits[:CANDIDATES]:
         there = Pose(float(centres[i][0]), float(centres[i][1]), pose.size)
         mask = _grown(appearance.log_odds(view, there), own, labels == i) & ~taken
-        if not mask.any():
+        if not mask.any() or front[mask].mean() < 0:
             continue
         score = _score(mask, bins, colours, area)
         near = np.hypot(there.x - pose.x, there.y - pose.y) <= NEAR * pose.size

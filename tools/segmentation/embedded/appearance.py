@@ -29,6 +29,8 @@ ACROSS = 24
 """Samples across the object's size, at most."""
 SLACK = 2.0
 """Neighbours may be farther than the nearest ones by this share, which makes finding them fast."""
+TOWARDS = 0.1, 0.5
+"""Shares by which a pose follows the middle of the mask: least and most, and in between by its distance in sizes."""
 KEPT = 4
 UNKNOWN = -1.0
 """Label of samples that are left out."""
@@ -148,4 +150,9 @@ def carried_pose(pose: Pose, forward: Floats, was: npt.NDArray[np.bool_], now: n
     far = before > 1
     growth = float(np.clip(np.median(after[far] / before[far]), 0.93, 1.07)) if far.any() else 1.0
     moved = replace(pose, x=pose.x + float(shift[0]), y=pose.y + float(shift[1]), size=pose.size * growth)
-    return moved.towards(Pose.of(now), 0.1) if np.count_nonzero(now) > 10 else moved
+    if np.count_nonzero(now) <= 10:
+        return moved
+    # A part that is hidden moves the middle of the mask by little; farther off, the motion was wrong.
+    there = Pose.of(now)
+    off = np.hypot(there.x - moved.x, there.y - moved.y) / moved.size
+    return moved.towards(there, float(np.clip(off, *TOWARDS)))

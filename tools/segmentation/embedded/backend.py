@@ -18,7 +18,7 @@ from tools.types import Box
 
 WORKING_SIDE_PX = 480
 """Longest side of the pictures that are worked on."""
-VERSION = "embedded-1"
+VERSION = "embedded-2"
 """Part of what a result is known by; another one when masks change."""
 
 

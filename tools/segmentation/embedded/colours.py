@@ -6,12 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from tools.segmentation.embedded.motion import Floats
-
 BINS = 12
 """A channel; chroma is stretched, as pictures seldom use its ends."""
 CHROMA_GAIN = 0.8 * BINS / 128
 
+Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 Histogram = npt.NDArray[np.float32]
 

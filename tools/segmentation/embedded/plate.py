@@ -19,7 +19,9 @@ INLIER_PX, LEAST_INLIERS, LEAST_POINTS = 1.5, 0.4, 30
 """Of the homography that the background's motion must fit; else there is no plate."""
 BIN, NUM_BINS = 4.0, 16
 """Differences are counted in steps of BIN (8-bit Lab, chroma twice)."""
-MOST_AGAINST, MOST_FOR = -2.0, 3.0
+PAIRS, MOST_COLOURS = 2000, 4000
+"""Of places and colours of the objects that are compared."""
+MOST_AGAINST, MOST_FOR = -4.0, 3.0
 """Bounds of the log ratio for an object."""
 REFRESH = 0.3
 """Share of the plate that a new look at the background replaces."""
@@ -32,8 +34,9 @@ Bools = npt.NDArray[np.bool_]
 class BackgroundPlate:
     """For one shot; a new shot needs a new plate."""
 
-    def __init__(self, view: View, objects: Bools) -> None:
-        """`objects` [h, w]: where some object is in the view."""
+    def __init__(self, view: View, objects: Bools, colours: Floats) -> None:
+        """`objects` [h, w]: where some object is in the view; `colours` [N, 3]: samples of the objects', Lab."""
+        self._colours = colours
         self._seen = view.lab.copy()
         self._known = ~cv2.dilate(objects.astype(np.uint8), np.ones((7, 7))).astype(bool)
         self._cue = np.zeros(view.shape, np.float32)
@@ -61,26 +64,43 @@ class BackgroundPlate:
     def _ratio(self, view: View, carried: Floats, near: Bools) -> Floats:
         # Differences count only beyond what the plate shows within a pixel around: it is never moved exactly.
         cell = np.ones((3, 3), np.uint8)
-        here = cv2.GaussianBlur(view.lab, (3, 3), 0)
-        beyond = np.maximum(np.maximum(here - cv2.dilate(self._seen, cell), cv2.erode(self._seen, cell) - here), 0)
-        difference = np.sqrt(squared(beyond * np.array([1, 2, 2], np.float32)))
-        bins = np.clip((difference / BIN).astype(int), 0, NUM_BINS - 1)
-        is_background = self._known & (carried > 0.9) & near
-        is_object = self._known & (carried < 0.2)
-        behind = np.bincount(bins[is_background], minlength=NUM_BINS) + 0.5
-        # Every difference is possible for an object: one that is seen little of must not rule any out.
-        front = np.bincount(bins[is_object], minlength=NUM_BINS) + 0.02 * is_object.sum() + 2.0
+        most, least, here = (
+            np.asarray(x, np.float32)
+            for x in (cv2.dilate(self._seen, cell), cv2.erode(self._seen, cell), cv2.GaussianBlur(view.lab, (3, 3), 0))
+        )
+        bins = _steps(here, least, most)
+        around = self._known & near
+        behind = np.bincount(bins[around & (carried > 0.9)], minlength=NUM_BINS) + 0.5
+        # How an object would differ: its colours as it was marked against the plate. What is taken for it now may be
+        # background that stuck to it.
+        places = np.flatnonzero(around)
+        places = places[:: max(1, len(places) // PAIRS)]
+        drawn = self._colours[np.arange(len(places)) % len(self._colours)]
+        least, most = (bound.reshape(-1, 3)[places] for bound in (least, most))
+        front = np.bincount(_steps(drawn, least, most), minlength=NUM_BINS) + 0.02 * len(places) + 2.0
         behind, front = ndimage.gaussian_filter1d(behind, 1.0), ndimage.gaussian_filter1d(front, 1.0)
         ratio = np.clip(np.log(front / front.sum()) - np.log(behind / behind.sum()), MOST_AGAINST, MOST_FOR)
         return np.where(self._known, ratio[bins], 0).astype(np.float32)
 
-    def update(self, view: View, background: Floats) -> None:
-        """Put on the plate what is now taken for background."""
+    def mark(self, mask: Bools, colours: Floats) -> None:
+        """An object of these colours [N, 3] is at `mask` [h, w] of the present view: that is no background."""
+        self._known &= ~mask
+        self._colours = np.concatenate([self._colours, colours])[-MOST_COLOURS:]
+
+    def update(self, view: View, background: Floats, *, grow: bool) -> None:
+        """Put on the plate what is now taken for background; with `grow`, places that were not known, too."""
         sure = cv2.dilate(1 - background, np.ones((5, 5))) < 0.3
-        sure &= (self._cue < DOUBTED) | ~self._known
+        sure &= np.where(self._known, self._cue < DOUBTED, grow)
         share = np.where(sure, np.where(self._known, REFRESH, 1.0), 0.0).astype(np.float32)[..., None]
         self._seen += share * (view.lab - self._seen)
         self._known |= sure
+
+
+def _steps(lab: Floats, least: Floats, most: Floats) -> npt.NDArray[np.int64]:
+    """How far colours [..., 3] are out of bounds, in bins."""
+    beyond = np.maximum(np.maximum(lab - most, least - lab), 0)
+    difference = np.sqrt(squared(beyond * np.array([1, 2, 2], np.float32)))
+    return np.minimum((difference / BIN).astype(np.int64), NUM_BINS - 1)
 
 
 def _camera(motion: Motion, background: Floats) -> npt.NDArray[np.float64] | None:
