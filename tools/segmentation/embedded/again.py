@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tools.segmentation.embedded.appearance import Appearance, Pose
 from tools.segmentation.embedded.colours import Histogram, histogram, likeness
-from tools.segmentation.embedded.motion import Floats, View
+from tools.segmentation.embedded.motion import Bools, Floats, View
 
 CANDIDATES = 4
 LEAST_AREA, MOST_AREA = 0.25, 3.0
@@ -19,8 +19,6 @@ ACCEPTED, ACCEPTED_FAR = 0.62, 0.8
 """Scores from which on a candidate is taken for the object: near the place where it was lost, and elsewhere."""
 NEAR = 2.5
 """Sizes of the object that still count as near."""
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

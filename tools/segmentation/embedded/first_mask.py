@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from tools.segmentation.embedded.motion import Floats, View
+from tools.segmentation.embedded.motion import Bools, Floats, View
 from tools.types import Box
 
 GRAPH_SIDE = 160
@@ -30,8 +30,6 @@ ITERATIONS = 4
 LEAST_OF_BOX = 0.08
 """A cut that leaves less of a box has failed."""
 SEED_PX = 2
-
-Bools = npt.NDArray[np.bool_]
 Points = Sequence[tuple[float, float]]
 
 

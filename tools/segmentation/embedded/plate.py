@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from tools.segmentation.embedded.motion import Floats, Motion, View, squared
+from tools.segmentation.embedded.motion import Bools, Floats, Motion, View, squared
 
 GRID_PX = 8
 INLIER_PX, LEAST_INLIERS, LEAST_POINTS = 1.5, 0.4, 30
@@ -27,8 +27,6 @@ REFRESH = 0.3
 """Share of the plate that a new look at the background replaces."""
 DOUBTED = 1.0
 """From this log ratio on, what is taken for background is not put on the plate."""
-
-Bools = npt.NDArray[np.bool_]
 
 
 class BackgroundPlate:

@@ -19,7 +19,7 @@ from tools.segmentation.embedded.appearance import UNKNOWN, Appearance, Pose, ca
 from tools.segmentation.embedded.colours import Histogram, histogram, likeness
 from tools.segmentation.embedded.labelling import agreed, flow_evidence, flow_prior, moves_with
 from tools.segmentation.embedded.landmarks import Landmarks, Place
-from tools.segmentation.embedded.motion import Floats, Motion, MotionEstimator, View
+from tools.segmentation.embedded.motion import Bools, Floats, Motion, MotionEstimator, View
 from tools.segmentation.embedded.plate import BackgroundPlate
 
 APPEARANCE, COLOURS, PLATE, MOVED = 1.0, 0.3, 1.5, 1.0
@@ -50,8 +50,6 @@ SEARCH_EVERY, SEARCH_SOON = 3, 6
 """A lost object is looked for in each of the next views, then in every third."""
 CUT_TRUST, CUT_LIKENESS = 0.25, 0.92
 """A cut: little of the flow can be trusted, and the colours as a whole are others."""
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
