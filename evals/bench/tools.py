@@ -27,7 +27,6 @@ GROWTH_MB = 50.0
 EDITS: dict[str, dict[str, Any]] = {
     "cut": {"start_s": 0.5},
     "overlay_text": {"text": "Watch once, ask many times"},
-    "blur_region": {"boxes": [[200.0, 100.0, 500.0, 300.0]]},
     "speed": {"factor": 2.0},
 }
 """Tools that encode every picture, with what they are called with."""
@@ -41,7 +40,9 @@ def run(options: BenchOptions) -> Iterator[Result]:
             yield from _memory(options, Path(name))
         yield from _speeds(options, Path(name))
     from evals.bench.tools_interpolation import interpolation
+    from evals.bench.tools_removal import removal
 
+    yield from removal(options)
     yield from interpolation(options)
 
 

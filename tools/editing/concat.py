@@ -9,7 +9,7 @@ from pydantic import Field
 from tools.base import ToolArgs, ToolContext
 from tools.editing.base import Edit, EditResult, media_seconds
 from tools.editing.cut import ENCODED, ENCODING_SPEED
-from tools.editing.source import all_videos, find_source
+from tools.editing.source import all_videos, find_sources
 from tools.types import Interval
 
 
@@ -24,7 +24,9 @@ class Concat(Edit):
 
     class Args(ToolArgs):
         videos: list[str] = Field(
-            min_length=2, max_length=100, description="Video ids, or names of files that earlier edits made, in order."
+            default_factory=list,
+            max_length=100,
+            description="Video ids, or names of files that earlier edits made, in order; empty = all videos in scope.",
         )
         size: tuple[int, int] | None = Field(
             None, description="Width and height of the result, pixels; empty = those of the largest video."
@@ -34,13 +36,13 @@ class Concat(Edit):
         pass
 
     def expected_seconds(self, args: Args, context: ToolContext) -> float:
-        return sum(media_seconds(context, video) for video in args.videos) / ENCODING_SPEED
+        return sum(media_seconds(context, video) for video in args.videos or context.videos) / ENCODING_SPEED
 
     def run(self, args: Args, context: ToolContext) -> Result:
         from tools.editing.render import checked_size, render_pieces
         from tools.editing.soundtrack import Piece
 
-        sources = [find_source(context, video) for video in args.videos]
+        sources = find_sources(context, args.videos)
         infos = [source.reader().info for source in sources]
         largest = max(infos, key=lambda info: info.width * info.height)
         size = checked_size(args.size or (largest.width, largest.height))

@@ -13,7 +13,7 @@ from tools.base import InvalidArguments, ToolArgs, ToolContext
 from tools.editing.base import Edit, EditResult, media_seconds
 from tools.editing.cut import ENCODED
 from tools.editing.overlay_text import DRAWING_SPEED
-from tools.editing.source import find_source
+from tools.editing.source import find_sources
 from tools.types import Interval
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_SIDE_PX = 1080
 """Height of a row, width of a column."""
+MOST_VIDEOS = 4
 LABEL_SHARE = 0.06
 SAME_S = 0.004
 """Pictures that come within it come together."""
@@ -40,12 +41,18 @@ class SideBySide(Edit):
 
     class Args(ToolArgs):
         videos: list[str] = Field(
-            min_length=2, max_length=4, description="Video ids, or names of files that earlier edits made."
+            default_factory=list,
+            max_length=MOST_VIDEOS,
+            description="Video ids, or names of files that earlier edits made, in order; empty = all videos in scope.",
         )
         layout: Literal["row", "column"] = Field("row", description="Beside or below each other.")
-        labels: list[str] = Field(default_factory=list, max_length=4, description="A label each; empty = none.")
+        labels: list[str] = Field(
+            default_factory=list, max_length=MOST_VIDEOS, description="A label each; empty = none."
+        )
         starts_s: list[float] = Field(
-            default_factory=list, max_length=4, description="Where each begins, seconds; empty = at its start."
+            default_factory=list,
+            max_length=MOST_VIDEOS,
+            description="Where each begins, seconds; empty = at its start.",
         )
         until: Literal["longest", "shortest"] = Field("longest", description="Which of them decides the length.")
         sound: int = Field(1, ge=0, le=4, description="Number of the video whose sound is heard; 0 = none.")
@@ -54,14 +61,16 @@ class SideBySide(Edit):
         pass
 
     def expected_seconds(self, args: Args, context: ToolContext) -> float:
-        return sum(media_seconds(context, video) for video in args.videos) / DRAWING_SPEED
+        return sum(media_seconds(context, video) for video in args.videos or context.videos) / DRAWING_SPEED
 
     def run(self, args: Args, context: ToolContext) -> Result:
         from tools.editing.render import render_stream
         from tools.editing.soundtrack import Piece
 
-        starts_s = _checked(args)
-        sources = [find_source(context, video) for video in args.videos]
+        sources = find_sources(context, args.videos)
+        if len(sources) > MOST_VIDEOS:
+            raise InvalidArguments(f"side_by_side: {len(sources)} videos; name at most {MOST_VIDEOS}")
+        starts_s = _checked(args, len(sources))
         readers = [source.reader() for source in sources]
         pieces = []
         for start_s, reader in zip(starts_s, readers, strict=True):
@@ -101,9 +110,8 @@ class SideBySide(Edit):
         )
 
 
-def _checked(args: SideBySide.Args) -> list[float]:
+def _checked(args: SideBySide.Args, count: int) -> list[float]:
     """Where each video begins. Raises InvalidArguments."""
-    count = len(args.videos)
     for name, values in (("labels", args.labels), ("starts_s", args.starts_s)):
         if values and len(values) != count:
             raise InvalidArguments(f"side_by_side: {len(values)} {name} for {count} videos; give one each, or none")

@@ -80,6 +80,14 @@ def find_source(context: ToolContext, video: str) -> Source:
     return Source(record.path, record.title or record.path.stem, (known,), (whole,), is_library=True)
 
 
+def find_sources(context: ToolContext, videos: Sequence[str]) -> list[Source]:
+    """Resolve a `videos` argument; empty = all videos in scope. Raises InvalidArguments, also for less than two."""
+    names = list(videos) or list(context.videos)
+    if len(names) < 2:
+        raise InvalidArguments("one video is not enough; name at least two with 'videos'")
+    return [find_source(context, name) for name in names]
+
+
 def _made_here(context: ToolContext, video: str) -> Source | None:
     """Only files of the artefact folder, by their name: an argument opens no other path."""
     path = context.made_file(video)
