@@ -206,6 +206,7 @@ class Patches(SuperPoint):
         return Dense(logits, F.normalize(torch.einsum("bchw,dc->bdhw", light, mixed), dim=1))
 
 
+@pytest.mark.slow
 def test_a_pair_is_learnt_by_heart() -> None:
     model = GimLightGlue(SIZES["tiny"]).train()
     model.superpoint = Patches(SIZES["tiny"].superpoint).requires_grad_(False)
