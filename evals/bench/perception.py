@@ -27,7 +27,7 @@ from tools.segmentation.prompts import Direction, Prompt, Seen, Span
 
 AT_LEAST, AHEAD = 0.65, 0.10
 """J&F on tennis, and how much of it must be more than the baseline's."""
-MADE_SEED, NUM_MADE = 77, 3
+MADE_SEED, NUM_MADE = 77, 2
 """The made sequences, so many of each kind, are none that anything was tuned on."""
 NUM_BINS = 10
 """Of confidence, for its calibration."""
