@@ -71,7 +71,20 @@ def rolling(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "only"),
-    [("plain", False), ("stereo44", True), ("mono16", True), ("variable", True), ("late", False), ("transport", True)],
+    [
+        ("plain", False),
+        ("variable", True),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ("stereo44", True),
+                ("mono16", True),
+                ("late", False),
+                ("transport", True),
+                ("matroska", False),
+            )
+        ),
+    ],
 )
 def test_flash_and_beep_stay_together(name: str, only: bool, flash_clips: Mapping[str, Path], watched: Watched) -> None:
     result = slow(watched(flash_clips[name]), start_s=0.9, end_s=2.3, factor=2.5, only=only, model="flow")

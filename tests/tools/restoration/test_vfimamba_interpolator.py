@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -128,7 +129,7 @@ def test_made_triples_depend_on_their_number_alone_and_lie_between() -> None:
 
 def test_what_training_wrote_is_found_and_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(course, "SIDE_PX", 64)
-    recipe = Recipe("vfimamba", "tiny", steps=2, batch_size=1, frames=3, learning_rate=1e-3)
+    recipe = Recipe("vfimamba", "tiny", steps=1, batch_size=1, frames=3, learning_rate=1e-3, amp="bfloat16")
     assert find_weights(tmp_path) is None
     trained = fit(COURSES["vfimamba"], recipe, tmp_path / FOLDER)
     folder = find_weights(tmp_path)
@@ -140,9 +141,13 @@ def test_what_training_wrote_is_found_and_loads(tmp_path: Path, monkeypatch: pyt
     assert np.array_equal(found, wanted)
 
 
-def test_it_trains_in_mixed_precision_and_goes_on_after_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("amp", ["off", "bfloat16"])
+def test_a_run_that_was_stopped_ends_with_the_same_weights(
+    amp: Literal["off", "bfloat16"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(course, "SIDE_PX", 64)
-    recipe = Recipe("vfimamba", "tiny", steps=2, batch_size=1, frames=3, learning_rate=1e-3, amp="bfloat16")
+    recipe = Recipe("vfimamba", "tiny", steps=2, batch_size=1, frames=3, learning_rate=1e-3, amp=amp)
     vfimamba = COURSES["vfimamba"]
     fit(vfimamba, recipe, tmp_path / "whole")
     with pytest.raises(Cancelled, match="step 1 of 2"):
