@@ -19,11 +19,22 @@ Watched = Callable[..., ToolContext]
 Rows = Sequence[Mapping[str, Any]]
 
 
+class FlashClips(dict[str, Path]):
+    """The clips of `tests.editing.flashes.FLASHING`, by name, each written when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def __missing__(self, name: str) -> Path:
+        clip = FLASHING[name]
+        self[name] = flashing(self._folder / f"{name}.{clip.container}", clip)
+        return self[name]
+
+
 @pytest.fixture(scope="session")
 def flash_clips(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """The clips of `tests.editing.flashes.FLASHING`, by name."""
-    folder = tmp_path_factory.mktemp("flashing")
-    return {name: flashing(folder / f"{name}.{clip.container}", clip) for name, clip in FLASHING.items()}
+    return FlashClips(tmp_path_factory.mktemp("flashing"))
 
 
 @pytest.fixture
