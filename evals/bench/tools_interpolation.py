@@ -82,8 +82,9 @@ def _clip(name: str, path: Path, ways: list[Interpolator]) -> Iterator[Result]:
         yield Result(f"{what}: PSNR ahead of blend and copy", db[way.model] - best, "dB", at_least=AHEAD_DB)
         yield Result(f"{what}: SSIM", like[way.model], "1", baseline=max(like[BLEND], like[EARLIER]))
         yield Result(f"{what}: processor time a frame", seconds[way.model] / count, "s")
-    yield Result(f"{name}, every second frame by copy: PSNR", db[EARLIER], "dB")
-    yield Result(f"{name}, every second frame by copy: SSIM", like[EARLIER], "1")
+    for way in others:
+        yield Result(f"{name}, every second frame by {way.model}: PSNR", db[way.model], "dB")
+        yield Result(f"{name}, every second frame by {way.model}: SSIM", like[way.model], "1")
 
 
 def _triples(path: Path) -> Iterator[tuple[Picture, Picture, Picture]]:
