@@ -124,6 +124,16 @@ def test_what_is_removed_gives_way_to_the_wall(ball: ToolContext, wall: Any) -> 
         assert off(found[t], source[t], ~cv2.dilate(mask.astype(np.uint8), np.ones((9, 9))).astype(bool)) < CODED
 
 
+def test_pixels_come_from_frames_in_which_the_thing_was_looked_for(ball: ToolContext, wall: Any) -> None:
+    """It rests at the end of the span; the frames after it show it, too, and must not give it back."""
+    result = RemoveObject().call({"entities": ["ball"], "end_s": 0.6}, ball)
+    found, source = pictures(result.artifacts[0].path), pictures(ball.reader().path)
+    assert off(found[5], wall, ball_mask(5)) < 2 * CODED
+    assert off(found[14], wall, ball_mask(14)) < 2 * CODED
+    assert off(found[20], source[20], np.ones((HEIGHT, WIDTH), bool)) < CODED
+    assert len(found) == NUM
+
+
 @pytest.mark.parametrize("style", ["blur", "pixelate"])
 def test_what_is_blurred_is_gone_and_the_rest_stays(ball: ToolContext, style: str) -> None:
     result = BlurRegion().call({"entities": ["ball"], "style": style}, ball)

@@ -88,6 +88,8 @@ class Masks(_Sampled):
 
     counts: Sequence[str] = field(repr=False)
     boxes: Sequence[Box] = field(repr=False)
+    looked_at: Interval | None = None
+    """Outside it nobody looked for the thing: it may be there all the same; None = everywhere."""
 
     @property
     def _gap_s(self) -> float:

@@ -120,6 +120,18 @@ class Targets:
         return merged([Interval(max(a, low), min(b, high)) for a, b in spans if a <= high and b >= low])
 
     @property
+    def known(self) -> Interval:
+        """Where it is known of all frames what of the things they show, times of the file."""
+        low, high = self.span
+        for video, parts in self.found.items():
+            for part in parts:
+                if isinstance(part, Masks) and part.looked_at is not None:
+                    shown = self.source.shown(video, part.looked_at)
+                    low = max(low, min((one.start_s for one in shown), default=low))
+                    high = min(high, max((one.end_s for one in shown), default=high))
+        return Interval(low, high)
+
+    @property
     def told(self) -> str:
         """What they are, in words."""
         names = list(dict.fromkeys(part.name for part in self.parts))
@@ -214,7 +226,9 @@ def _part(entity: dict[str, Any], seen: list[dict[str, Any]]) -> Part | None:
     times = [float(row["t_s"]) for row in seen]
     boxes = [Box(*(float(row[side]) for side in ("x1", "y1", "x2", "y2"))) for row in seen]
     if all(row["mask"] for row in seen):
-        return Masks(name, entity["entity_id"], times, [row["mask"] for row in seen], boxes)
+        looked_at = (entity["attributes"] or {}).get("looked_at")
+        looked = None if looked_at is None else Interval(*looked_at)
+        return Masks(name, entity["entity_id"], times, [row["mask"] for row in seen], boxes, looked)
     step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     gap_s = max(LEAST_GAP_S, GAP_STEPS * step_s)
     return Boxes(name, entity["entity_id"], times, boxes, gap_s=gap_s, beyond_s=max(0.1, step_s / 2))
