@@ -22,6 +22,10 @@ FLOW_SIDES_PX = ((1536, 1.0), (3072, 0.5))
 """Up to this longest side the flow is found at this scale; beyond at SMALLEST (the released code: 2K 0.5, 4K 0.25)."""
 SMALLEST = 0.25
 MIDDLE = 0.5
+HALVES = 16
+"""What halving reaches are sixteenths."""
+ROUNDED = 2e-3
+"""Shares that differ by less are the same: containers keep times in milliseconds."""
 
 
 def find_weights(models: Path | None) -> Path | None:
@@ -59,7 +63,7 @@ class MambaInterpolator:
         both = torch.cat([as_tensor(picture[None]) for picture in (before, after)])
         first, second = F.pad(both, (left, right, top, bottom), mode="replicate").to(self._device).split(1)
         yield from (before for share in shares if share <= 0)
-        for made in self._between(first, second, [share for share in shares if 0 < share < 1], scale):
+        for made in self._between(first, second, [_snapped(share) for share in shares if 0 < share < 1], scale):
             yield np.ascontiguousarray(as_picture(made[0])[top : top + height, left : left + width])
         yield from (after for share in shares if share >= 1)
 
@@ -92,8 +96,14 @@ class MambaInterpolator:
 
 
 def _is_halves(share: float) -> bool:
-    """Whether halving reaches it: k / 2^n, n up to 4."""
-    return (share * 16).is_integer()
+    """Whether halving reaches it."""
+    return (share * HALVES).is_integer()
+
+
+def _snapped(share: float) -> float:
+    """To what halving reaches, where times of frames were rounded."""
+    near = round(share * HALVES) / HALVES
+    return near if 0 < near < 1 and abs(near - share) < ROUNDED else share
 
 
 def _pads(width: int, height: int, multiple: int) -> tuple[int, int, int, int]:
