@@ -23,7 +23,7 @@ class BlurRegion(TargetEdit):
         "Make things, people, faces or places in a video unrecognisable: blur or pixelate what entities of the memory, "
         "categories ('person', 'face'), a phrase or boxes name, followed through the video; writes a new video."
     )
-    seconds_a_second: ClassVar[float] = 0.3
+    seconds_a_second: ClassVar[float] = 0.5
 
     class Args(TargetArgs):
         style: Literal["blur", "pixelate"] = Field("blur", description="How it is made unrecognisable.")

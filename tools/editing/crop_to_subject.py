@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
-SECONDS_A_SECOND = 0.3
+SECONDS_A_SECOND = 0.4
 """Processor time for a second of 480p (`python -m evals.bench tools`)."""
 STEP_S = 0.1
 """The subject's place is looked up so often."""

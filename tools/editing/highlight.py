@@ -21,7 +21,7 @@ class Highlight(TargetEdit):
         "Make things stand out in a video: outline what entities of the memory, categories, a phrase or boxes name, "
         "followed through the video, and dim everything else; writes a new video."
     )
-    seconds_a_second: ClassVar[float] = 0.4
+    seconds_a_second: ClassVar[float] = 0.6
 
     def change(self, args: Any, rgb: Picture, masks: Sequence[Mask]) -> Picture:
         from tools.editing.effects import highlighted

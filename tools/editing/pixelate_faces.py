@@ -23,7 +23,7 @@ class PixelateFaces(TargetEdit):
     description: ClassVar[str] = (
         "Hide every face of a video behind coarse cells, followed so that no frame shows one; writes a new video."
     )
-    seconds_a_second: ClassVar[float] = 0.3
+    seconds_a_second: ClassVar[float] = 0.5
 
     class Args(EditArgs):
         strength: float = Field(1.0, ge=0.5, le=4, description="Size of the cells; 1 hides who it is.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tools.media.frame import Frame, Picture
 
 MODEL = "similarity of the scene from corners, Gaussian smoothing of the path"
-SECONDS_A_SECOND = 1.2
+SECONDS_A_SECOND = 1.4
 """Processor time for a second of 480p (`python -m evals.bench tools`)."""
 STEADY_PX = 0.4
 """Less shake (of a picture 640 pixels wide) is none."""
