@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.fixtures.render import Display, Encoding, Track, render
 from tools.media.reader import VideoReader
@@ -51,6 +52,14 @@ FLASHING = {
     "matroska": Flashing(container="mkv", encoding=Encoding(sound_codec="flac")),
     "transport": Flashing(container="ts"),
 }
+
+
+WITH_SOUND = [
+    name if name in ("stereo44", "variable") else pytest.param(name, marks=pytest.mark.slow)
+    for name, clip in FLASHING.items()
+    if clip.channels
+]
+"""Names of kinds, as parameters of tests; most are for the slow round."""
 
 
 def flashing(path: Path, clip: Flashing) -> Path:

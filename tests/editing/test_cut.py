@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.editing.conftest import Watched
-from tests.editing.flashes import FLASHING, IN_SYNC_S, apart_s
+from tests.editing.flashes import IN_SYNC_S, WITH_SOUND, apart_s
 from tests.fixtures.render import Encoding, read_stamp, render, stamped_pictures
 from tools.base import InvalidArguments, ToolFailed
 from tools.editing.copying import key_span
@@ -19,7 +19,6 @@ from tools.editing.provenance import read_provenance
 from tools.media.reader import VideoReader
 from tools.types import Interval
 
-WITH_SOUND = [name for name, clip in FLASHING.items() if clip.channels]
 OPEN = {"preset": "ultrafast", "bf": "3", "g": "12", "x264-params": "open-gop=1:b-pyramid=1"}
 PLAIN = {"preset": "ultrafast", "bf": "0", "g": "12"}
 ENTITIES = [

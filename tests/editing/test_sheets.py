@@ -117,13 +117,13 @@ def test_a_gif_of_an_hour_is_refused(watched: Watched, tmp_path: Path) -> None:
 
 
 def test_videos_beside_each_other_run_together(flash_clips: Mapping[str, Path], watched: Watched) -> None:
-    context = watched(flash_clips["plain"], flash_clips["variable"])
+    context = watched(flash_clips["stereo44"], flash_clips["variable"])
     result = SideBySide().call({"videos": list(context.videos), "labels": ["before", ""], "sound": 2}, context)
     path = Path(result.artifacts[0].path)
     assert apart_s(path) < IN_SYNC_S
     frames = [(frame.t_s, frame.rgb) for frame in VideoReader(path).frames()]
     assert all(rgb.shape == (120, 320, 3) for _, rgb in frames)
-    for clip, part in ((flash_clips["plain"], slice(20, 140)), (flash_clips["variable"], slice(180, 300))):
+    for clip, part in ((flash_clips["stereo44"], slice(20, 140)), (flash_clips["variable"], slice(180, 300))):
         starts, before = [], False
         for t_s, rgb in frames:
             bright = rgb[40:, part].mean() > 128
@@ -131,14 +131,14 @@ def test_videos_beside_each_other_run_together(flash_clips: Mapping[str, Path], 
                 starts.append(t_s)
             before = bright
         assert starts[: len(flashes_of(clip))] == pytest.approx(flashes_of(clip), abs=0.005)
-    longest = max(VideoReader(flash_clips[name]).info.duration_s for name in ("plain", "variable"))
+    longest = max(VideoReader(flash_clips[name]).info.duration_s for name in ("stereo44", "variable"))
     assert result.duration_s == pytest.approx(longest)
 
 
 def test_a_column_starts_where_it_is_told_and_ends_with_the_shortest(
     flash_clips: Mapping[str, Path], watched: Watched
 ) -> None:
-    context = watched(flash_clips["plain"], flash_clips["rotated"])
+    context = watched(flash_clips["stereo44"], flash_clips["rotated"])
     arguments = {"videos": list(context.videos), "layout": "column", "until": "shortest", "starts_s": [4.5, 0.0]}
     result = SideBySide().call(arguments, context)
     info = VideoReader(result.artifacts[0].path).info

@@ -103,7 +103,7 @@ def test_burned_captions_are_on_the_picture_while_they_are_said(grey: Path, watc
 
 
 def test_captions_as_a_track_leave_pictures_and_sound_alone(flash_clips: Mapping[str, Path], watched: Watched) -> None:
-    context = watched(flash_clips["plain"], event=SPEECH)
+    context = watched(flash_clips["stereo44"], event=SPEECH)
     result = Subtitles().call({"output": "track", "language": "deu"}, context)
     path = result.artifacts[0].path
     assert result.model == "stream copy"
@@ -122,6 +122,7 @@ def test_captions_as_a_track_leave_pictures_and_sound_alone(flash_clips: Mapping
     ]
 
 
+@pytest.mark.slow
 def test_captions_of_a_clip_that_cannot_be_copied(flash_clips: Mapping[str, Path], watched: Watched) -> None:
     result = Subtitles().call({"output": "track"}, watched(flash_clips["odd"], event=SPEECH))
     with av.open(result.artifacts[0].path) as container:
