@@ -120,6 +120,7 @@ def test_files_that_browsers_would_not_play_are_not_copied(flash_clips: Mapping[
         ({"what": "text", "which": "the end"}, [(2.0, 3.0)], []),
         ({"what": "event"}, [(0.5, 1.5), (2.0, 3.6)], []),
         ({"what": "shot", "which": "1, 3"}, [(0.0, 1.2), (3.0, 6.0)], []),
+        ({"what": "shot", "which": 2}, [(1.2, 3.0)], []),
         ({"what": "speech", "which": "good night", "keep": "outside"}, [(0.0, 3.0), (3.6, 6.0)], []),
         ({"start_s": 1.0, "end_s": 5.0, "keep": "outside"}, [(0.0, 1.0), (5.0, 6.0)], []),
     ],

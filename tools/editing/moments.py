@@ -82,6 +82,7 @@ class WhenArgs(EditArgs):
     )
     which: str = Field(
         "",
+        coerce_numbers_to_str=True,
         description="Which of them: an entity's id or words of its description, the words that are said or shown, "
         "numbers of shots ('1, 3'); empty = all.",
     )
