@@ -74,7 +74,8 @@ class Edit(Tool):
         )
         title = re.sub(r"[^A-Za-z0-9]+", "-", sources[0].title).strip("-")[:TITLE_CHARACTERS] or "video"
         key = hashlib.sha256(json.dumps(made.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:8]
-        return OutFile(context.artifacts / f"{title}-{self.name.replace("_", "-")}-{key}{suffix}", made)
+        name = self.name.replace("_", "-")
+        return OutFile(context.artifacts / f"{title}-{name}-{key}{suffix}", made)
 
     def evidence(self, source: Source, intervals: Sequence[Interval], *, model: str, note: str) -> list[Evidence]:
         """Where in the library's videos an edit can be checked; the first MOST_EVIDENCE."""
