@@ -23,12 +23,15 @@ from agent.run import Run
 from agent.searching import search_video
 from agent.understanding import refusal, understood
 from planners.aggregate import aggregate
+from planners.embedded.goal import of_several
 from planners.embedded.videos import join_answers, split_question
 from planners.state import Task
 from tools.base import InvalidArguments
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
+
+    from planners.result import SearchResult
 
 
 class AskState(TypedDict, total=False):
@@ -91,20 +94,29 @@ def ingest_missing(state: AskState, runtime: Runtime[Run]) -> AskState:
 
 
 def search(state: AskState, runtime: Runtime[Run]) -> AskState:
-    """Try tool calls until an answer is decided or the budget is spent; for several videos, one after another."""
+    """Try tool calls until an answer is decided or the budget is spent; for several videos, one after another, unless
+    they are to be put together."""
     run = runtime.context
     run.caller.progress("thinking", 0.0)
     question, options = state["resolved"], tuple(state["options"])
+    if not options and of_several(question):
+        run.results.append(_searched(run, question, (), state["video_ids"], 1.0))
+        return {}
     if len(state["video_ids"]) > 1:
         across = split_question(question)
         question, options = across.question, options if across.join == "each" else ()
     for video_id in state["video_ids"]:
-        context = run.context([video_id])
-        # A live stream grows: the question is put to what is there now. Its length, read afterwards, is no shorter.
-        context.memory(video_id)
-        task = Task(question, (video_id,), options, float(run.library.video(video_id).media["duration_s"]))
-        run.results.append(search_video(run, context, task, 1 / len(state["video_ids"])))
+        run.results.append(_searched(run, question, options, [video_id], 1 / len(state["video_ids"])))
     return {}
+
+
+def _searched(run: Run, question: str, options: tuple[str, ...], videos: list[str], share: float) -> SearchResult:
+    """The search in a video, or in several that something is to be made of together."""
+    context = run.context(videos)
+    # A live stream grows: the question is put to what is there now. Its length, read afterwards, is no shorter.
+    context.memory(videos[0])
+    task = Task(question, tuple(videos), options, float(run.library.video(videos[0]).media["duration_s"]))
+    return search_video(run, context, task, share)
 
 
 def verify(state: AskState, runtime: Runtime[Run]) -> AskState:

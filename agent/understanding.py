@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agent.llm import endpoint, terms
 from planners.answer import Answer
 from planners.dialogue import LLMResolver, Resolved, Resolver, RuleResolver, Turn
-from planners.embedded.goal import OTHER, read_goals
+from planners.embedded.goal import MARKING, read_goals
 from planners.embedded.kinds import says_only_kinds
 from planners.llm import Allowance, LLMError, OpenAIChat
 from planners.llm.retry import Timeouts
@@ -34,12 +34,12 @@ def refusal(run: Run, question: str) -> Answer | None:
 
 
 def _marks_only(question: str) -> bool:
-    """Whether all that is asked is to mark, cut out or follow things of a kind in the pictures of the video.
+    """Whether all that is asked is to mark, cut out, hide or follow things of a kind in the pictures of the video.
 
     "Track the person" watches nobody: it is said of a clip that the user has, and of whoever is in it.
     """
     goals = read_goals(question, 0.0)
-    return bool(goals) and all(goal.verb != OTHER and says_only_kinds(goal.phrase) for goal in goals)
+    return bool(goals) and all(goal.verb in MARKING and says_only_kinds(goal.phrase) for goal in goals)
 
 
 def understood(

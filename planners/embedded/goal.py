@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from planners.embedded.edit_words import ASPECT, EDIT_VERBS, EDITS, EDITS_OF_SEVERAL, EDITS_OF_THINGS, OUT_OF, QUOTED
 from planners.embedded.window import ALL, Window, moments_in, read_window, without_times
 from planners.embedded.words import COLOURS
 
@@ -33,6 +34,8 @@ class Goal:
     moments: tuple[float, ...] = ()
     """Single times that are named, seconds."""
     window: Window = ALL
+    file: str = ""
+    """Name of the file that an earlier goal of the request made, which it is to be done to; "" = the video."""
 
 
 OTHER = "other"
@@ -43,7 +46,7 @@ _TAKE = r"(?:separate|split|divide|segment|extract|isolate|subtract|cut out|mask
 _MOVES = r"(?:what(?:ever)?|everything|anything|all)(?: (?:that|which))?(?: is| are)? mov(?:es?|ing)\b"
 _GOES = r"(?:goes|go|moves?|travels?|runs?|walks?|flies|rolls?|is going|are going|is moving|are moving|ends? up)\b"
 
-VERBS: dict[str, tuple[str, ...]] = {
+VERBS: dict[str, tuple[str, ...]] = EDIT_VERBS | {
     "foreground": (
         r"(?:separate|split|divide|subtract) (?:the )?(?:foreground|background)\b",
         r"(?:separate|split|divide) .* into (?:the )?(?:foreground|background)\b",
@@ -61,32 +64,39 @@ VERBS: dict[str, tuple[str, ...]] = {
         r"show(?: me)? where (?P<what>.+?) (?:is|are)\b",
         r"(?:find|locate|detect|spot|mark|box|point (?:out|to|at)|show me)\b(?! me\b)",
     ),
+    "highlight": (r"(?:highlight|emphasi[sz]e|spotlight)\b", r"make (?P<what>.+?) stand out$"),
     "segment": (
         r"(?:make|get|give me|create|draw|show|show me) (?:a |an |the )?(?:masks?|outlines?|silhouettes?|mattes?) "
         r"(?:of|for|around)\b",
         r"cut (?P<what>(?!out\b).+?) out\b",
-        r"(?:segment(?: out)?|cut out|mask(?: out)?|outline|isolate|extract|highlight|separate)\b",
+        r"(?:segment(?: out)?|cut out|mask(?: out)?|outline|isolate|extract|separate)\b",
     ),
 }
 """Verb classes with the patterns that a clause of theirs begins with, lower case; the first class that fits counts. A
 group `what` is the object; without one it is the rest of the clause."""
 
-WITHOUT_OBJECT = frozenset(("foreground", "match"))
-"""Verb classes whose work is on the whole picture."""
+WITHOUT_OBJECT = frozenset(("foreground", "match")) | (EDITS - EDITS_OF_THINGS)
+"""Verb classes whose work is on the whole picture; an object may be named where a pattern has the group `what`."""
+
+MARKING = frozenset(("foreground", "match", "track", "detect", "segment", "crop")) | EDITS_OF_THINGS
+"""Verb classes that touch or show what they name in the pictures, and tell nothing else of it."""
 
 _NOT_SEEN = re.compile(
     r"\b(audio|sounds?|soundtrack|speech|voices?|music|narration|conversation|story|plot|scenes?|shots?|cuts?|moments?|"
     r"seconds?|minutes?|silences?|pauses?|frames?|video|clips?|highlights?|summary|beginning|ending|intro|rest|"
     r"duration|length|frame ?rate|fps|first \d+|last \d+)\b|^(?:the )?background$"
 )
-"""What no region of a picture is: cutting it out is editing, finding it is a question."""
+"""What no region of a picture is: cutting it out is editing of time, finding it is a question."""
 _WRITTEN = re.compile(r"\b(texts?|words?|subtitles?|captions?|titles?|credits|letters?|writing|numbers?)\b")
 _ASKS = re.compile(r"(?:me )?(?:when|where|how|what|which|who|whose|why|whether|if|out|that|the time|all the times)\b")
 _LEAD = re.compile(
     r"(?:(?:please|now|ok(?:ay)?|hey|videre|first|next|just|kindly|then|(?:can|could|would|will) you(?: please)?|"
     r"i(?:'d| would) like (?:you )?to|i (?:want|need) (?:you )?to|let(?:'s| us)|help me(?: to)?|try to)[, ]+)+"
 )
-_JOINT = re.compile(r"[,;.!?]\s+(?:and\s+)?(?:then\s+)?|\s+and\s+(?:then\s+|also\s+)?|\s+then\s+")
+_JOINT = re.compile(
+    r"[,;.!?]\s+(?:and\s+)?(?:then\s+)?|\s+and\s+(?:then\s+|also\s+)?|\s+then\s+"
+    r"|\s+(?=with (?:burn\w*[- ]in |soft )?(?:subtitles|captions)\b)"
+)
 _ASKS_FOR_MORE = re.compile(
     r"(?:tell|say|count|describe|explain|report|summari[sz]e|answer)\b"
     r"|(?!(?:is|are|was|were|does|do|did|has|have|in|on|at|of|to|from|with|then)\b)[a-z]+ (?:it|them)\b"
@@ -129,7 +139,14 @@ def read_goals(request: str, duration_s: float) -> tuple[Goal, ...]:
     return tuple(goals)
 
 
+def of_several(request: str) -> bool:
+    """Whether something is to be made of all videos together."""
+    return any(goal.verb in EDITS_OF_SEVERAL for goal in read_goals(request, 0.0))
+
+
 def _same(goal: Goal, other: Goal) -> bool:
+    if goal.verb in EDITS and goal.verb not in EDITS_OF_THINGS:  # their times are in what was said
+        return goal == other
     return replace(goal, said="") == replace(other, said="")
 
 
@@ -146,7 +163,10 @@ def _of_one_object(before: Goal, goal: Goal) -> tuple[Goal, Goal]:
 def _clauses(text: str) -> list[str]:
     """The request cut where another verb begins."""
     clauses, start = [], _begin(text, 0)
+    quoted = [quote.span() for quote in QUOTED.finditer(text)]
     for joint in _JOINT.finditer(text):
+        if any(first < joint.start() < last for first, last in quoted):
+            continue
         begin = _begin(text, joint.end())
         rest = text[begin:].lower()
         if joint.start() > start and (joint[0][0] in ".!?" or _verb(rest) or _ASKS_FOR_MORE.match(rest)):
@@ -176,12 +196,15 @@ def _read(clause: str, duration_s: float) -> list[Goal]:
     if found is None:
         return []
     verb, match = found
-    untold = _POINT.sub(" ", _BOX.sub(" ", lower))
+    untold = _POINT.sub(" ", _BOX.sub(" ", QUOTED.sub(" ", lower) if verb in EDITS else lower))
+    untold = ASPECT.sub(" ", untold) if verb == "crop" else untold
     goal = Goal(verb, clause, moments=moments_in(untold), window=read_window(untold, duration_s))
     if verb in WITHOUT_OBJECT:
-        return [goal]
+        phrase, plural = _phrase(OUT_OF.sub("", match.groupdict().get("what") or ""))
+        return [replace(goal, phrase=phrase, plural=plural)]
     begin, end = match.span("what") if "what" in match.re.groupindex else (match.end(), len(clause))
     what = clause[begin:end].strip()
+    what = OUT_OF.sub("", what) if verb in EDITS else what
     if _ASKS.match(what.lower()) or _NOT_SEEN.search(without_times(what.lower())):
         return []
     if verb == "detect" and (_WRITTEN.search(what.lower()) or re.search(r"[\"“']", what)):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from planners.embedded.goal import Goal
@@ -25,7 +26,22 @@ GIVES_UP = ("InvalidArguments", "Denied", "Refused", "MediaError")
 class Move(ABC):
     """How goals of some verbs are reached. Instances are stateless."""
 
-    verbs: ClassVar[frozenset[str]]
+    verbs: frozenset[str]
+    edits: bool = False
+    """Whether it changes a video: then it is done to the file that an edit before it made, and its file is gone on
+    with."""
+
+    @abstractmethod
+    def next_call(self, goal: Goal, question: Question, steps: Sequence[Observation]) -> ToolCall | None:
+        """The call for the goal after those that were made for it; None when it is time to answer."""
+
+    @abstractmethod
+    def answer(self, goal: Goal, question: Question, steps: Sequence[Observation]) -> Draft:
+        """What came of the goal."""
+
+
+class AnyWay(Move):
+    """Reaches a goal by the first of several calls that finds something."""
 
     @abstractmethod
     def ways(self, goal: Goal, window: dict[str, float], duration_s: float) -> list[ToolCall]:
@@ -51,7 +67,6 @@ class Move(ABC):
         return draft
 
     def next_call(self, goal: Goal, question: Question, steps: Sequence[Observation]) -> ToolCall | None:
-        """The call for the goal after those that were made for it; None when it is time to answer."""
         if _first_needs_shots(question) and not steps:
             return ToolCall("list_shots")
         ways, made = self._ways(goal, question, steps)
@@ -64,7 +79,6 @@ class Move(ABC):
         return ways[len(made)] if len(made) < len(ways) else None
 
     def answer(self, goal: Goal, question: Question, steps: Sequence[Observation]) -> Draft:
-        """What came of the goal."""
         if _first_needs_shots(question) and not steps[0].ok:
             return cannot(steps[0].error)
         ways, made = self._ways(goal, question, steps)
@@ -85,7 +99,7 @@ class Move(ABC):
         duration_s = question.task.duration_s
         if not _first_needs_shots(question):
             return self.ways(goal, plain_window(question), duration_s), steps
-        window = shot_window(question, steps[0].result) if steps[0].ok else None
+        window = shot_window(question.window.shot_index, steps[0].result) if steps[0].ok else None
         return ([] if window is None else self.ways(goal, window, duration_s)), steps[1:]
 
 
@@ -103,39 +117,69 @@ class Act(Skill):
         return 1.0 if question.goals and question.goals[0].verb in self._moves else 0.0
 
     def next_call(self, question: Question, steps: Sequence[Observation]) -> ToolCall | None:
-        for _, _, _, call in self._walk(question, steps):
+        for *_, call in self._walk(question, steps):
             if call is not None:
                 return call
         return None
 
     def answer(self, question: Question, steps: Sequence[Observation]) -> Draft:
-        drafts = [
-            move.answer(goal, replace(question, window=goal.window), own)
-            for goal, move, own, _ in self._walk(question, steps)
+        drafts = [move.answer(goal, asked, own) for goal, asked, move, own, _ in self._walk(question, steps)]
+        undone = [
+            f"I do not know how to do this: {goal.said!r}" for goal in question.goals if goal.verb not in self._moves
         ]
-        undone = [goal.said for goal in question.goals if goal.verb not in self._moves]
-        return _joined(drafts, [f"I do not know how to do this: {said!r}" for said in undone])
+        return _joined(drafts, undone)
 
     def _walk(
         self, question: Question, steps: Sequence[Observation]
-    ) -> Iterator[tuple[Goal, Move, list[Observation], ToolCall | None]]:
-        """Goals with their moves, the calls of the path that were made for each, and the first that is still to come.
+    ) -> Iterator[tuple[Goal, Question, Move, list[Observation], ToolCall | None]]:
+        """Goals with what they are asked of and their moves, the calls of the path that were made for each, and the
+        first that is still to come.
 
-        A call that two goals need is made once.
+        A call that two goals need is made once. An edit is done to what the one before it made; after one that was
+        not made, none is: half of what was asked, or that to the whole video, would be something else.
         """
         made = {step.call.key: step for step in steps}
+        file, task, lost = "", question.task, ""
         for goal in question.goals:
             if goal.verb not in self._moves:
                 continue
             move, own = self._moves[goal.verb], list[Observation]()
-            asked = replace(question, window=goal.window)
+            if move.edits and lost:
+                yield goal, question, _NotDone(lost), own, None
+                continue
+            goal = replace(goal, file=file) if move.edits else goal
+            asked = replace(question, window=goal.window, task=task if move.edits else question.task)
             call = move.next_call(goal, asked, own)
             while call is not None and call.key in made:
                 own.append(made[call.key])
                 call = move.next_call(goal, asked, own)
-            yield goal, move, own, call
+            yield goal, asked, move, own, call
             if call is not None:
                 return
+            if move.edits:
+                file, length_s = _video_made(own) or (file, task.duration_s)
+                task = replace(task, duration_s=length_s)
+                lost = "" if own and own[-1].ok else goal.said
+
+
+class _NotDone(Move):
+    """Stands for an edit of what was not made."""
+
+    def __init__(self, lost: str) -> None:
+        self._lost = lost
+
+    def next_call(self, goal: Goal, question: Question, steps: Sequence[Observation]) -> ToolCall | None:
+        return None
+
+    def answer(self, goal: Goal, question: Question, steps: Sequence[Observation]) -> Draft:
+        return Draft("cannot", f"So this was not done either: {goal.said!r}.", confidence=0.3)
+
+
+def _video_made(steps: Sequence[Observation]) -> tuple[str, float] | None:
+    """Name and seconds of the video that the last of the calls made; None when it made none."""
+    result: Any = steps[-1].result if steps else None
+    videos = [file for file in result.artifacts if file.kind == "video"] if result is not None else []
+    return (Path(videos[0].path).name, float(result.duration_s)) if videos else None
 
 
 def _first_needs_shots(question: Question) -> bool:

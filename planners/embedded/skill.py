@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from planners.embedded.question import Question
+from planners.embedded.window import Window
 from planners.state import Draft, Observation, ToolCall
 from tools.types import Evidence
 
@@ -61,7 +62,7 @@ class OneCall(Skill):
                 return ToolCall("list_shots")
             if len(steps) > 1 or not steps[0].ok:
                 return None
-            window = shot_window(question, steps[0].result)
+            window = shot_window(question.window.shot_index, steps[0].result)
             return self.call(question, window) if window is not None else None
         return None if steps else self.call(question, plain_window(question))
 
@@ -81,7 +82,11 @@ START_SHARE = 0.12
 
 def plain_window(question: Question) -> dict[str, float]:
     """start_s and end_s of a window that needs no look at the video; empty for the whole video."""
-    window, duration_s = question.window, question.task.duration_s
+    return window_seconds(question.window, question.task.duration_s)
+
+
+def window_seconds(window: Window, duration_s: float) -> dict[str, float]:
+    """As `plain_window`, of a window in a video of a length."""
     edge_s = min(max(1.0, START_SHARE * duration_s), duration_s)
     if window.kind == "seconds":
         end_s = duration_s if window.end_s is None else min(window.end_s, duration_s)
@@ -95,9 +100,9 @@ def plain_window(question: Question) -> dict[str, float]:
     return {}
 
 
-def shot_window(question: Question, shots: Any) -> dict[str, float] | None:
-    """start_s and end_s of the shot that the question names; None when there is no such shot."""
-    index, found = question.window.shot_index, shots.shots
+def shot_window(index: int, shots: Any) -> dict[str, float] | None:
+    """start_s and end_s of a shot by its index (negative from the end); None when there is no such shot."""
+    found = shots.shots
     if not -len(found) <= index < len(found):
         return None
     return {"start_s": found[index].start_s, "end_s": found[index].end_s}

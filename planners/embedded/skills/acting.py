@@ -8,9 +8,10 @@ from typing import Any
 
 from planners.embedded.goal import Goal
 from planners.embedded.kinds import usually_moves
-from planners.embedded.move import Act, Move
+from planners.embedded.move import Act, AnyWay
 from planners.embedded.places import ask_whereabouts, place_words, stay_of, way_words
 from planners.embedded.skill import evidence_of, uncertain
+from planners.embedded.skills.editing import EDITING
 from planners.embedded.skills.same import matched
 from planners.embedded.words import COLOURS, GENERIC_THINGS
 from planners.state import Draft, ToolCall
@@ -24,7 +25,7 @@ MOST_FOREGROUND = 880
 FOREGROUND_HZ = 8.0
 
 
-class SegmentThing(Move):
+class SegmentThing(AnyWay):
     """Masks through the video, as a clip and in memory."""
 
     verbs = frozenset(("segment",))
@@ -87,7 +88,7 @@ class TrackThing(SegmentThing):
         return _saying(draft, f"{draft.answer} {way_words(stay)}")
 
 
-class DetectThing(Move):
+class DetectThing(AnyWay):
     """Boxes in pictures, and in memory."""
 
     verbs = frozenset(("detect",))
@@ -134,7 +135,7 @@ class DetectThing(Move):
         return _saying(draft, f"{draft.answer} {best}")
 
 
-class TellForeground(Move):
+class TellForeground(AnyWay):
     """Masks of all that moves by itself."""
 
     verbs = frozenset(("foreground",))
@@ -149,7 +150,7 @@ class TellForeground(Move):
         return Draft("answered", said, None, None, max(0.6, result.confidence), evidence_of(result))
 
 
-class MatchMoments(Move):
+class MatchMoments(AnyWay):
     """Points that two frames have in common."""
 
     verbs = frozenset(("match",))
@@ -204,4 +205,4 @@ def _spans(intervals: Any) -> str:
     return listed + (f" and {len(intervals) - 3} more times" if len(intervals) > 3 else "")
 
 
-ACT_SKILLS = (Act((SegmentThing(), TrackThing(), DetectThing(), TellForeground(), MatchMoments())),)
+ACT_SKILLS = (Act((SegmentThing(), TrackThing(), DetectThing(), TellForeground(), MatchMoments(), *EDITING)),)

@@ -1,0 +1,188 @@
+"""Making new files of videos: one tool an edit, told when and to what, and honest when nothing of it is there.
+
+An edit is a small program: it yields calls, is sent what came of them, and returns the answer. Like all skills it is
+replayed, from its beginning for every step. What the tools know of a thing (a stretch of time, an entity) is asked
+for in the best way first; where memory knows no such thing, it is looked for in the pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from planners.embedded.goal import Goal
+from planners.embedded.move import GIVES_UP, Move
+from planners.embedded.question import Question
+from planners.embedded.skill import evidence_of, plain_window, shot_window, uncertain
+from planners.embedded.skills import editing_settings as settings
+from planners.embedded.skills.editing_job import Choice, Job, may_be_what_moves, stretches
+from planners.embedded.skills.editing_things import hiding, shape, subjects, things
+from planners.state import Draft, Observation, ToolCall
+
+Program = Generator[ToolCall, Observation, Draft]
+MOST_TOLD = 4
+MOST_SAID = 2
+"""Reasons for a failure that are told."""
+
+
+def anything(job: Job) -> list[Choice]:
+    """For edits of the whole."""
+    return [Choice()]
+
+
+def some_stretches(job: Job) -> list[Choice]:
+    """For edits of parts: none where no part was named."""
+    return [choice for choice in stretches(job) if choice.arguments]
+
+
+@dataclass(frozen=True)
+class EditMove(Move):
+    """One edit by one tool."""
+
+    verbs: frozenset[str]
+    tool: str
+    settings: Callable[[Job], settings.Settings] = settings.nothing
+    choices: Callable[[Job], list[Choice]] = anything
+    """When or to what it is done."""
+    vague: str = "it was not said what"
+    """Why it cannot be done where there are no choices."""
+    edits: bool = True
+    several: bool = False
+    """Whether it is done to all videos in scope together."""
+
+    def next_call(self, goal: Goal, question: Question, steps: Sequence[Observation]) -> ToolCall | None:
+        """See Move."""
+        call, _ = _replayed(self._program(goal, question), steps)
+        return call
+
+    def answer(self, goal: Goal, question: Question, steps: Sequence[Observation]) -> Draft:
+        """See Move."""
+        _, draft = _replayed(self._program(goal, question), steps)
+        assert draft is not None, "an answer is asked for when no call is left"
+        return draft
+
+    def _program(self, goal: Goal, question: Question) -> Program:
+        job = Job(goal, plain_window(question), question.task.duration_s)
+        if job.shot is not None:
+            shots = yield ToolCall("list_shots")
+            window = shot_window(job.shot, shots.result) if shots.ok else None
+            if window is None:
+                return _cannot(shots.error if not shots.ok else "there is no such shot")
+            job = Job(goal, window, question.task.duration_s)
+        return (yield from self._done(job))
+
+    def _done(self, job: Job) -> Program:
+        if self.several and job.goal.file:
+            return _cannot("several videos are put together first, and edited afterwards; ask in that order")
+        how = self.settings(job)
+        if isinstance(how, str):
+            return _cannot(how)
+        if job.goal.points and self.choices in (things, subjects):
+            marked = yield _at_points(job)
+            if not marked.ok:
+                return _failed([marked])
+            found: Any = marked.result
+            choices = [Choice({"entities": [one.entity_id for one in found.objects]})]
+        else:
+            choices = self.choices(job)
+        if not choices:
+            return _cannot(self.vague)
+        made: list[Observation] = []
+        for choice in choices:
+            made.append((yield self._call(job, how, choice)))
+            if made[-1].ok:
+                return _told(made[-1].result, choice.doubt)
+            if made[-1].error_kind in GIVES_UP:
+                return _failed(made)
+        if self.choices in (stretches, some_stretches) and not job.goal.file:
+            looked = yield from _looked_for(job.thing)
+            if looked is not None:
+                made.append((yield self._call(job, how, looked)))
+                if made[-1].ok:
+                    return _told(made[-1].result, looked.doubt)
+        return _failed(made)
+
+    def _call(self, job: Job, how: Mapping[str, Any], choice: Choice) -> ToolCall:
+        video = {"video": job.goal.file} if job.goal.file and not self.several else {}
+        return ToolCall(self.tool, {**how, **choice.arguments, **video})
+
+
+def _at_points(job: Job) -> ToolCall:
+    t_s = job.goal.moments[0] if job.goal.moments else job.window.get("start_s", 0.0)
+    return ToolCall("segment", {"points": [[x, y, t_s] for x, y in job.goal.points]})
+
+
+def _looked_for(thing: str) -> Generator[ToolCall, Observation, Choice | None]:
+    """The stretches in which a thing is seen that memory does not know; what moves may be it."""
+    if not thing:
+        return None
+    followed = yield ToolCall("track_objects", {"phrases": [thing]})
+    result: Any = followed.result
+    if result is not None and result.status != "empty":
+        return Choice({"intervals": [[one.first_s, one.last_s] for one in result.tracks]})
+    doubt = may_be_what_moves(thing)
+    return Choice({"what": "entity", "which": "moving object"}, doubt) if doubt else None
+
+
+def _replayed(program: Program, steps: Sequence[Observation]) -> tuple[ToolCall | None, Draft | None]:
+    """The call after these steps, or the answer."""
+    try:
+        call = next(program)
+        for step in steps:
+            call = program.send(step)
+    except StopIteration as end:
+        return None, end.value
+    return call, None
+
+
+def _told(result: Any, doubt: str) -> Draft:
+    """What was done, when and to what."""
+    entities = list(dict.fromkeys(result.entities))
+    more = f" and {len(entities) - MOST_TOLD} more" if len(entities) > MOST_TOLD else ""
+    touched = f" Objects in memory: {', '.join(entities[:MOST_TOLD])}{more}." if entities else ""
+    said = f"{result.summary[:1].upper()}{result.summary[1:].rstrip('.')}.{touched}"
+    draft = Draft("answered", f"{said} {doubt}".strip(), None, None, result.confidence, evidence_of(result))
+    return uncertain(draft) if doubt else draft
+
+
+def _failed(made: Sequence[Observation]) -> Draft:
+    missing = [step.error for step in made if step.error_kind == "MissingModel"]
+    why = list(dict.fromkeys(step.error for step in made if step.error not in missing))
+    return _cannot("; ".join(why[:MOST_SAID]) or "nothing here recognises what it is to be done to", *missing)
+
+
+def _cannot(why: str, *missing: str) -> Draft:
+    return Draft("cannot", f"I cannot do this: {why.rstrip('.')}. No file was made.", confidence=0.3, missing=missing)
+
+
+NOT_SAID = "it was not said what; name it, or give a point or a box in pixels"
+
+EDITING: tuple[EditMove, ...] = (
+    EditMove(frozenset(("no_tool",)), "", settings.no_tool, edits=False),
+    EditMove(
+        frozenset(("cut",)),
+        "cut",
+        settings.cutting,
+        some_stretches,
+        "it was not said which part; name times, or what is to be seen or heard in it",
+    ),
+    EditMove(frozenset(("summary",)), "summary_clip", settings.budget, anything),
+    EditMove(frozenset(("slow",)), "slow_motion", settings.slowing, stretches),
+    EditMove(frozenset(("speed",)), "speed", settings.speeding, stretches),
+    EditMove(frozenset(("gif",)), "gif", settings.animating, stretches),
+    EditMove(frozenset(("contact_sheet",)), "contact_sheet", settings.sheet, stretches),
+    EditMove(frozenset(("storyboard",)), "storyboard"),
+    EditMove(frozenset(("text",)), "overlay_text", settings.writing, stretches),
+    EditMove(frozenset(("subtitles",)), "subtitles", settings.captioning),
+    EditMove(frozenset(("hide",)), "blur_region", hiding, things, NOT_SAID),
+    EditMove(frozenset(("highlight",)), "highlight", settings.nothing, things, NOT_SAID),
+    EditMove(frozenset(("remove",)), "remove_object", settings.nothing, things, NOT_SAID),
+    EditMove(frozenset(("crop",)), "crop_to_subject", shape, subjects),
+    EditMove(frozenset(("stabilise",)), "stabilise"),
+    EditMove(frozenset(("denoise",)), "denoise_artifacts"),
+    EditMove(frozenset(("concat",)), "concat", several=True),
+    EditMove(frozenset(("side_by_side",)), "side_by_side", settings.beside, several=True),
+    EditMove(frozenset(("export",)), "export", settings.exporting, edits=False),
+)
+"""All edits. A new one is a verb class in planners.embedded.edit_words and a line here."""
