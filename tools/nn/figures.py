@@ -13,7 +13,7 @@ FIGURES, CARD = "figures.json", "README.md"
 
 @dataclass(frozen=True)
 class Figures:
-    """Measured on made data that were not trained on; 0..1, more is better."""
+    """Measured on made data that were not trained on; more is better, in the unit that `quantity` names, else 0..1."""
 
     quantity: str
     """What is measured, e.g. 'F of the mask of what moves'."""
