@@ -129,6 +129,11 @@ class PacketIndex:
         place = int(np.searchsorted(self._keys, pts, side="right"))
         return int(self._keys[place - 1]) if place and self._keys[place - 1] >= self._zero else None
 
+    def is_key(self, t_s: float) -> bool:
+        """Whether the picture that is on show at a time is a key frame."""
+        stamp = self.on_show(t_s)
+        return self.key_before(stamp) == stamp
+
     def keys_before(self, wanted: int | None) -> Iterator[int | None]:
         """Key frames to begin decoding at, nearest first, at growing distance; None, the beginning, comes last."""
         place = 0 if wanted is None else int(np.searchsorted(self._keys, wanted, side="right"))

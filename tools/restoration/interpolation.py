@@ -13,19 +13,11 @@ from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from tools.media.frame import Picture
-from tools.segmentation.embedded.motion import padded, squared
+from tools.restoration.flow import NO_MAP, DenseFlow, Floats, grid
+from tools.segmentation.embedded.motion import squared
 
-Floats = npt.NDArray[np.float32]
-
-SMOOTHNESS = 40.0
-"""Weight of smoothness in DIS' variational refinement; OpenCV's 20 is worse on water and on textures that repeat."""
-PATCH_PX = 12
-"""Side of DIS' patches; OpenCV's 8 is as good on solid things and 0.07 dB worse on water."""
-FLOW_SIDE_PX = 1280
-"""Longest side at which the flow is sought."""
 INVERSIONS = 3
 """Fixed-point steps of an inversion; more make nothing better."""
 AGREEMENT_PX = 2.0
@@ -38,8 +30,6 @@ ROUND_TRIP_PX, ROUND_TRIP_SHARE = 1.0, 0.02
 """Gap of a round trip that is no sign of hiding: squared pixels, and a share of the squared motion."""
 HIDING = 0.1
 """How fast a picture loses weight with the gap of its round trip; with more, errors of the flow count as hiding."""
-NO_MAP = np.empty(0, np.float32)
-"""`cv2.remap` takes both coordinates in one map."""
 OUTSIDE = 1e-4
 """Weight of a picture where the motion comes from beyond its border."""
 
@@ -60,37 +50,19 @@ class FlowInterpolator:
     model = "optical flow both ways"
 
     def __init__(self) -> None:
-        self._solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._solver.setPatchSize(PATCH_PX)
-        self._solver.setVariationalRefinementAlpha(SMOOTHNESS)
+        self._flow = DenseFlow()
 
     def between(self, before: Picture, after: Picture, shares: Sequence[float]) -> Iterator[Picture]:
         """See Interpolator."""
         pair: _Pair | None = None
         for share in shares:
             if 0 < share < 1:
-                pair = pair or _Pair(before, after, *self._flows(before, after))
+                pair = pair or _Pair(
+                    before, after, self._flow.between(before, after), self._flow.between(after, before)
+                )
                 yield pair.at(share)
             else:
                 yield before if share <= 0 else after
-
-    def _flows(self, before: Picture, after: Picture) -> tuple[Floats, Floats]:
-        """From each picture to the other, float32 [H, W, 2], pixels."""
-        height, width = before.shape[:2]
-        scale = min(1.0, FLOW_SIDE_PX / max(height, width))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        small = [cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) if scale < 1 else rgb for rgb in (before, after)]
-        old, new = (padded(np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)) for rgb in small)
-        flows = []
-        for one, other in ((old, new), (new, old)):
-            flow = np.asarray(self._solver.calc(one, other, np.zeros((*one.shape, 2), np.float32)), np.float32)
-            flow = np.ascontiguousarray(flow[: size[1], : size[0]])
-            if scale < 1:
-                stretch = np.array([width / size[0], height / size[1]], np.float32)
-                flow = np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-                flow *= stretch
-            flows.append(flow)
-        return flows[0], flows[1]
 
 
 class _Proposal(NamedTuple):
@@ -107,8 +79,7 @@ class _Pair:
     def __init__(self, before: Picture, after: Picture, forward: Floats, backward: Floats) -> None:
         self._before, self._after = before, after
         self._forward, self._backward = forward, backward
-        rows, columns = np.indices(before.shape[:2], dtype=np.float32)
-        self._grid = np.stack((columns, rows), axis=-1)
+        self._grid = grid(*before.shape[:2])
 
     def at(self, share: float) -> Picture:
         """The picture at a share of the time, 0 < share < 1."""

@@ -107,7 +107,7 @@ def test_any_size_of_picture_will_do(size: tuple[int, int]) -> None:
 
 
 def test_the_flow_of_large_pictures_is_sought_in_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.restoration.interpolation.FLOW_SIDE_PX", 80)
+    monkeypatch.setattr("tools.restoration.flow.FLOW_SIDE_PX", 80)
     before, after, truth = square_at(40), square_at(48), square_at(44)
     found = next(FlowInterpolator().between(before, after, [0.5]))
     assert psnr(found, truth) >= psnr(blend(before, after), truth) + 2.0
