@@ -96,6 +96,9 @@ class Pretrained(nn.Module):
         known = ", ".join(sorted(cls.RELEASES)) or "none"
         raise CheckpointError(f"which size is {source!r}? Pass config=, or load a released one: {known}")
 
+    def finish(self) -> None:
+        """Training is over: let go of what only it needs (a discriminator, say)."""
+
     def save_pretrained(self, folder: str | Path) -> None:
         """Write `config.json` and `model.safetensors` (our names), so that a reader never sees half a file."""
         folder = Path(folder)

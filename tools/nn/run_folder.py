@@ -55,6 +55,7 @@ def train_into(
     """
     weights = train(model, loss, batches, config, folder, cancelled=cancelled, progress=_tell)
     model.load_state_dict(read_state(weights))
+    model.finish()
     model.half().save_pretrained(folder)
     return model.float().eval()
 

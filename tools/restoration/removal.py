@@ -60,14 +60,20 @@ def remove(
 
 
 def composed(target: Target, filling: Float32s) -> Picture:
-    """The frame with the filling [h, w, 3] in its hole, mixed with what it was at the rim."""
-    # The edge of the picture is no rim: beyond it nothing of the source is to be mixed in.
-    depth = cv2.distanceTransform(target.missing.astype(np.uint8), cv2.DIST_L2, 3)
-    share = np.clip(depth / FEATHER_PX, 0, 1)[..., None]
-    mixed = target.rgb + share * (filling - target.rgb)
+    """The frame with the filling [h, w, 3] in its hole."""
     picture = target.frame.rgb.copy()
-    part = picture[target.window]
-    part[target.missing] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)[target.missing]
+    picture[target.window] = filled(target.rgb, target.missing, filling)
+    return picture
+
+
+def filled(rgb: Picture, hole: Bools, filling: Float32s) -> Picture:
+    """The picture [h, w, 3] with the filling in its hole [h, w], mixed with what it was at the rim."""
+    # The edge of the picture is no rim: beyond it nothing of the source is to be mixed in.
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
+    share = np.clip(depth / FEATHER_PX, 0, 1)[..., None]
+    mixed = rgb + share * (filling - rgb)
+    picture = rgb.copy()
+    picture[hole] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)[hole]
     return picture
 
 

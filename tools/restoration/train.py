@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tools.nn.course import Course, training_command
+from tools.restoration.e2fgvi.course import E2fgviCourse
 from tools.restoration.vfimamba.course import VfiMambaCourse
 
-COURSES: dict[str, Course[Any, Any]] = {"vfimamba": VfiMambaCourse()}
+COURSES: dict[str, Course[Any, Any]] = {"vfimamba": VfiMambaCourse(), "e2fgvi": E2fgviCourse()}
 """By name."""
 
 app = training_command("tools.restoration.train", COURSES)

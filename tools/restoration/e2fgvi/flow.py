@@ -39,14 +39,9 @@ class Level(nn.Module):
 class SpyNet(nn.Module):
     """`width` 16 as published: 1,440,300 parameters."""
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, width: int = 16) -> None:
         super().__init__()
         self.levels = nn.ModuleList(Level(width) for _ in range(LEVELS))
-        for name, values in (("mean", MEAN), ("std", STD)):
-            self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Where the pixels of `first` are in `second`: (dx, dy) in pixels, at least float32 [N, 2, H, W].
@@ -58,7 +53,8 @@ class SpyNet(nn.Module):
         if not len(first):
             return upcast(first)[:, :2]
         pictures = F.interpolate(torch.cat((first, second)), size, mode="bilinear", align_corners=False)
-        pyramid = [(pictures - self.mean) / self.std]
+        mean, std = (pictures.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+        pyramid = [(pictures - mean) / std]
         for _ in range(LEVELS - 1):
             pyramid.append(F.avg_pool2d(pyramid[-1], 2))
         flow: Tensor | None = None

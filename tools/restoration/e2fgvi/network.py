@@ -20,6 +20,7 @@ from tools.base import InvalidArguments
 from tools.nn.checkpoint import CheckpointMap, Ignore, Rename, Rule
 from tools.nn.pretrained import Pretrained
 from tools.nn.weights import Source
+from tools.restoration.e2fgvi.critic import Critic
 from tools.restoration.e2fgvi.flow import SpyNet
 from tools.restoration.e2fgvi.focal import FocalBlock
 from tools.restoration.e2fgvi.propagation import Propagation
@@ -158,6 +159,14 @@ class E2fgvi(Pretrained):
             UpConv(c, c), leaky(), nn.Conv2d(c, c // 2, 3, padding=1), leaky(),
             UpConv(c // 2, c // 2), leaky(), nn.Conv2d(c // 2, 3, 3, padding=1),
         )  # fmt: skip
+        self.critic: Critic | None = None
+
+    def contest(self) -> None:
+        """Add a critic, against which it is trained, until `finish`."""
+        self.critic = Critic(self.config.width // 4)
+
+    def finish(self) -> None:
+        self.critic = None
 
     def forward(self, pictures: Tensor, local: int) -> Completed:
         """Pictures [B, T, 3, H, W], H x W a multiple of 60x108; the first `local` follow one another in time, the

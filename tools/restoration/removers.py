@@ -1,0 +1,73 @@
+"""Who fills the holes that removed things leave: E2FGVI where it was measured to be better, else other frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from tools.base import MissingModel
+from tools.media.frame import Frame, Picture
+from tools.nn.figures import beats_embedded
+from tools.restoration.removal import remove
+from tools.restoration.shots import Frames, HoleAt
+
+Name = Literal["frames", "e2fgvi"]
+Choice = Literal["auto", "frames", "e2fgvi"]
+
+
+class Remover(Protocol):
+    """Fills holes."""
+
+    model: str
+
+    def remove(
+        self, source: Frames, hole_at: HoleAt, start_s: float, end_s: float, check: Callable[[Frame], None]
+    ) -> Iterator[tuple[Frame, Picture]]:
+        """See `tools.restoration.removal.remove`."""
+        ...
+
+
+class FramesRemover:
+    """The one that needs no weights."""
+
+    model = "other frames by camera and optical flow, patches where none shows it"
+
+    def remove(
+        self, source: Frames, hole_at: HoleAt, start_s: float, end_s: float, check: Callable[[Frame], None]
+    ) -> Iterator[tuple[Frame, Picture]]:
+        """See Remover; the same every time."""
+        return remove(source, hole_at, start_s, end_s, check, np.random.default_rng(0))
+
+
+def chosen(models: Path | None, model: Choice = "auto") -> Name:
+    """The one asked for, or the best that is here; `models` is the folder of models. Nothing is loaded.
+
+    By itself E2FGVI is taken where the figures beside its weights, which training writes, are above those of the other.
+    """
+    weights = _weights(models) if model == "auto" else None
+    return "e2fgvi" if model == "e2fgvi" or (weights is not None and beats_embedded(weights)) else "frames"
+
+
+def choose(models: Path | None, model: Choice = "auto", *, device: str = "cpu") -> Remover:
+    """See `chosen`. Raises MissingModel with the command that trains it, CheckpointError for unfit weights."""
+    if chosen(models, model) == "frames":
+        return FramesRemover()
+    from tools.restoration.e2fgvi.remover import FOLDER, E2fgviRemover
+
+    weights = _weights(models)
+    if weights is None:
+        folder = f"{models or '$VIDERE_MODELS'}/{FOLDER}"
+        command = f"python -m tools.restoration.train --model e2fgvi --steps 100000 --out {folder}"
+        raise MissingModel(
+            f"no weights of E2FGVI here: put the released E2FGVI-HQ-CVPR22.pth into {folder}, or {command}"
+        )
+    return E2fgviRemover.from_pretrained(weights, device=device)
+
+
+def _weights(models: Path | None) -> Path | None:
+    from tools.restoration.e2fgvi.remover import find_weights
+
+    return find_weights(models)
