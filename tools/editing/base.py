@@ -7,6 +7,7 @@ import json
 import re
 from abc import abstractmethod
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -16,6 +17,8 @@ from tools.editing.provenance import OutFile, Provenance, Stretch
 from tools.editing.source import Source, all_videos, find_source
 from tools.types import Evidence, Interval
 
+PIXELS_A_SECOND = 37e6
+"""Decoded and encoded in a second of processor time (`python -m evals.bench tools`: 0.33 s for a second of 480p)."""
 MOST_TOLD, MOST_EVIDENCE = 4, 50
 TITLE_CHARACTERS = 40
 
@@ -120,6 +123,15 @@ def merged(intervals: Sequence[Interval], gap_s: float = 0.0) -> list[Interval]:
         else:
             joined.append(one)
     return joined
+
+
+def seconds_to_write(context: ToolContext, video: str) -> float:
+    """About how long it takes to decode and encode all of what a `video` argument names. Raises InvalidArguments."""
+    source = find_source(context, video)
+    media = context.library.video(source.videos[0].video).media
+    rate = media["width"] * media["height"] * float(Fraction(str(media["fps"])))
+    length_s = max((one.until_s for one in source.stretches), default=0.0)
+    return length_s * rate / PIXELS_A_SECOND
 
 
 def media_seconds(context: ToolContext, video: str) -> float:

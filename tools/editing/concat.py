@@ -7,8 +7,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from tools.base import ToolArgs, ToolContext
-from tools.editing.base import Edit, EditResult, media_seconds
-from tools.editing.cut import ENCODED, ENCODING_SPEED
+from tools.editing.base import Edit, EditResult, seconds_to_write
+from tools.editing.cut import ENCODED
 from tools.editing.source import all_videos, find_sources
 from tools.types import Interval
 
@@ -36,7 +36,7 @@ class Concat(Edit):
         pass
 
     def expected_seconds(self, args: Args, context: ToolContext) -> float:
-        return sum(media_seconds(context, video) for video in args.videos or context.videos) / ENCODING_SPEED
+        return sum(seconds_to_write(context, video) for video in args.videos or context.videos)
 
     def run(self, args: Args, context: ToolContext) -> Result:
         from tools.editing.render import checked_size, render_pieces

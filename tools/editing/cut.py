@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from tools.base import ToolContext, ToolFailed
-from tools.editing.base import Edit, EditResult, media_seconds, merged, told
+from tools.editing.base import Edit, EditResult, merged, seconds_to_write, told
 from tools.editing.moments import WhenArgs, wanted
 from tools.types import Interval
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tools.editing.copying import KeySpan
     from tools.media.reader import VideoReader
 
-ENCODING_SPEED = 8.0
-"""Seconds of video encoded in a second at 854x480 (`python -m evals.bench tools`), for consent before long work."""
+ENCODING_SPEED = 3.0
+"""Seconds of 480p decoded and encoded in a second of processor time, for consent; see `seconds_to_write`."""
 COPIED, ENCODED = "stream copy", "libx264, AAC"
 
 
@@ -44,7 +44,7 @@ class Cut(Edit):
         copied: bool = Field(description="Whether the packets of the source were copied, not encoded again.")
 
     def expected_seconds(self, args: Args, context: ToolContext) -> float:
-        return media_seconds(context, args.video) / ENCODING_SPEED if args.exact else 0.0
+        return seconds_to_write(context, args.video) if args.exact else 0.0
 
     def run(self, args: Args, context: ToolContext) -> Result:
         from tools.editing.copying import copy_spans, key_span

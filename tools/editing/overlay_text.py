@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from tools.base import InvalidArguments, ToolContext
-from tools.editing.base import Edit, EditResult, media_seconds, merged, told
+from tools.editing.base import Edit, EditResult, merged, seconds_to_write, told
 from tools.editing.cut import ENCODED
 from tools.editing.moments import WhenArgs, wanted
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from tools.media.frame import Frame, Picture
     from tools.media.lettering import Align
 
-DRAWING_SPEED = 5.0
-"""Seconds of video drawn on in a second at 854x480 (`python -m evals.bench tools`), for consent before long work."""
 MARGIN = 0.04
 """Of the shorter side, between text and the edge."""
 
@@ -46,7 +44,7 @@ class OverlayText(Edit):
         pass
 
     def expected_seconds(self, args: Args, context: ToolContext) -> float:
-        return media_seconds(context, args.video) / DRAWING_SPEED
+        return seconds_to_write(context, args.video)
 
     def run(self, args: Args, context: ToolContext) -> Result:
         from tools.editing.render import render_pictures

@@ -10,9 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from tools.base import InvalidArguments, ToolArgs, ToolContext
-from tools.editing.base import Edit, EditResult, media_seconds
+from tools.editing.base import Edit, EditResult, seconds_to_write
 from tools.editing.cut import ENCODED
-from tools.editing.overlay_text import DRAWING_SPEED
 from tools.editing.source import find_sources
 from tools.types import Interval
 
@@ -61,7 +60,7 @@ class SideBySide(Edit):
         pass
 
     def expected_seconds(self, args: Args, context: ToolContext) -> float:
-        return sum(media_seconds(context, video) for video in args.videos or context.videos) / DRAWING_SPEED
+        return sum(seconds_to_write(context, video) for video in args.videos or context.videos)
 
     def run(self, args: Args, context: ToolContext) -> Result:
         from tools.editing.render import render_stream

@@ -8,8 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from tools.base import InvalidArguments, ToolContext
-from tools.editing.base import Edit, EditResult, media_seconds, merged, told
-from tools.editing.cut import ENCODED, ENCODING_SPEED
+from tools.editing.base import Edit, EditResult, merged, seconds_to_write, told
+from tools.editing.cut import ENCODED
 from tools.editing.moments import WhenArgs, wanted
 from tools.types import Interval
 
@@ -33,7 +33,7 @@ class Speed(Edit):
         pass
 
     def expected_seconds(self, args: Args, context: ToolContext) -> float:
-        return media_seconds(context, args.video) * max(1.0, 1 / args.factor) / ENCODING_SPEED
+        return seconds_to_write(context, args.video) * max(1.0, 1 / args.factor)
 
     def run(self, args: Args, context: ToolContext) -> Result:
         from tools.editing.render import render_pieces

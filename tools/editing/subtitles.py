@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import BaseModel, Field
 
 from tools.base import ToolContext, ToolFailed
-from tools.editing.base import Edit, EditArgs, EditResult, media_seconds
+from tools.editing.base import Edit, EditArgs, EditResult, seconds_to_write
 from tools.editing.captions import Cue, CueTrack, apart, captions_of, read_captions, spoken_words, to_srt, to_vtt
 from tools.editing.cut import COPIED, ENCODED
-from tools.editing.overlay_text import DRAWING_SPEED, MARGIN, place
+from tools.editing.overlay_text import MARGIN, place
 from tools.types import Interval, Perceived
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Subtitles(Edit):
         captions: list[Caption] = Field(description="By time.")
 
     def expected_seconds(self, args: Args, context: ToolContext) -> float:
-        return media_seconds(context, args.video) / DRAWING_SPEED if args.output == "burned in" else 0.0
+        return seconds_to_write(context, args.video) if args.output == "burned in" else 0.0
 
     def run(self, args: Args, context: ToolContext) -> Result:
         source = self.source(args, context)
