@@ -12,6 +12,7 @@ from tools.colours.tool import FindColourRegions
 from tools.counting.tool import Count
 from tools.detection.tool import Detect
 from tools.editing.blur_region import BlurRegion
+from tools.editing.compress_neural import CompressNeural
 from tools.editing.concat import Concat
 from tools.editing.contact_sheet import ContactSheet
 from tools.editing.crop_to_subject import CropToSubject
@@ -115,6 +116,7 @@ TOOLS: tuple[type[Tool], ...] = (
     PixelateFaces,
     RemoveObject,
     Stabilise,
+    CompressNeural,
 )
 
 
