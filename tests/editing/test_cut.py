@@ -11,7 +11,7 @@ import pytest
 
 from tests.editing.conftest import Watched
 from tests.editing.flashes import IN_SYNC_S, WITH_SOUND, apart_s
-from tests.fixtures.render import Encoding, read_stamp, render, stamped_pictures
+from tests.fixtures.render import Encoding, blank, read_stamp, render, stamped_pictures
 from tools.base import InvalidArguments, ToolFailed
 from tools.editing.copying import key_span
 from tools.editing.cut import Cut
@@ -185,3 +185,11 @@ def test_other_files_cannot_be_named(watched: Watched, stamped_clip: Path) -> No
     for name in ("../stamped.mp4", str(stamped_clip), "nothing.mp4"):
         with pytest.raises(InvalidArguments, match="unknown video"):
             cut(watched(stamped_clip), video=name)
+
+
+def test_a_costly_cut_says_so_beforehand(watched: Watched, stamped_clip: Path, tmp_path: Path) -> None:
+    large = render(tmp_path / "large.mp4", [blank(640, 480)] * 75)
+    small, context = watched(stamped_clip), watched(large)
+    tool = Cut()
+    assert tool.expected_seconds(Cut.Args(), context) > 5 * tool.expected_seconds(Cut.Args(), small) > 0
+    assert tool.expected_seconds(Cut.Args(exact=False), context) == 0
