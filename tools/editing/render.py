@@ -90,7 +90,7 @@ def render_pieces(
         for piece in pieces:
             reader = readers[piece.path]
             for t_s, frame in frames_of(reader, piece):
-                yield at_s + t_s, letterboxed(frame.rgb, size)
+                yield at_s + t_s, _faded(letterboxed(frame.rgb, size), piece, t_s)
             at_s += piece.lasts_s
 
     timing = Timing(max(readers[piece.path].info.fps for piece in pieces), sum(piece.lasts_s for piece in pieces))
@@ -180,6 +180,12 @@ def letterboxed(rgb: Picture, size: tuple[int, int]) -> Picture:
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
     canvas[top : top + inner[1], left : left + inner[0]] = fitted
     return canvas
+
+
+def _faded(rgb: Picture, piece: Piece, t_s: float) -> Picture:
+    """A picture of a piece as dark as its fades make it `t_s` after the piece began."""
+    light = min(t_s, piece.lasts_s - t_s) / piece.fade_s if piece.fade_s > 0 else 1.0
+    return rgb if light >= 1 else np.asarray(rgb * max(0.0, light), np.uint8)
 
 
 def frames_of(reader: VideoReader, piece: Piece) -> Iterator[tuple[float, Frame]]:

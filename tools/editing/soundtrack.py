@@ -40,6 +40,10 @@ class Piece:
     speed: float = 1.0
     silent: bool = False
     """Whether its sound is left out."""
+    fade_s: float = 0.0
+    """Its pictures come out of black and go into it over so long, seconds of the output."""
+    sound_fade_s: float = 0.0
+    """Its sound comes out of silence and goes into it over so long, seconds of the output."""
 
     def within(self, duration_s: float) -> Piece:
         """The same, ending no later than the file."""
@@ -196,7 +200,8 @@ def _joined(pieces: Sequence[tuple[Piece, VideoReader]], form: SoundFormat) -> I
     at_s, written = 0.0, 0
     for piece, reader in pieces:
         at_s += piece.lasts_s
-        end = round(at_s * form.rate_hz)
+        begin, end = written, round(at_s * form.rate_hz)
+        ramp = min(round(piece.sound_fade_s * form.rate_hz), (end - begin) // 2)
         blocks = iter(()) if piece.silent else reader.track(form, piece.start_s, piece.end_s)
         if piece.speed != 1.0:
             blocks = in_tempo(blocks, piece.speed, form.rate_hz)
@@ -204,6 +209,9 @@ def _joined(pieces: Sequence[tuple[Piece, VideoReader]], form: SoundFormat) -> I
             block = block[:, : end - written]
             if not block.shape[1]:
                 break
+            if ramp:
+                at = np.arange(written, written + block.shape[1]) + 0.5
+                block = block * np.clip(np.minimum(at - begin, end - at) / ramp, 0, 1).astype(np.float32)
             written += block.shape[1]
             yield block
         while written < end:
