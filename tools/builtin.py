@@ -29,6 +29,7 @@ from tools.editing.speed import Speed
 from tools.editing.stabilise import Stabilise
 from tools.editing.storyboard import Storyboard
 from tools.editing.subtitles import Subtitles
+from tools.editing.summary_clip import SummaryClip
 from tools.extractor import DerivedExtractor, Extractor
 from tools.foreground.tool import SegmentForeground
 from tools.matching.tool import Match
@@ -105,6 +106,7 @@ TOOLS: tuple[type[Tool], ...] = (
     SlowMotion,
     OverlayText,
     Subtitles,
+    SummaryClip,
     Gif,
     ContactSheet,
     Storyboard,
