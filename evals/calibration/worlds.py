@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from evals.suites.clips import QUESTIONS
 from tools.media.frame import Picture
-from tools.media.sound import SAMPLE_RATE_HZ
+from tools.media.sound import MONO, SAMPLE_RATE_HZ
 from tools.media.writer import VideoWriter
 
 WIDTH, HEIGHT, FPS = 384, 288, 15
@@ -120,7 +120,8 @@ def render_world(world: World, path: Path) -> None:
     noise = np.random.default_rng(world.seed)
     reach = int(abs(world.pan_px_s) * world.duration_s) + 1
     scenes = [_scene(noise, WIDTH + reach, plain=world.plain) for _ in range(len(world.cuts_s) + 1)]
-    with VideoWriter(path, WIDTH, HEIGHT, FPS, sound=world.sound != "none") as writer:
+    sound = MONO if world.sound != "none" else None
+    with VideoWriter(path, WIDTH, HEIGHT, FPS, sound=sound) as writer:
         for index in range(round(world.duration_s * FPS)):
             t_s = index / FPS
             scene = scenes[sum(cut_s <= t_s for cut_s in world.cuts_s)]
