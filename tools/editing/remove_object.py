@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -15,11 +15,11 @@ from tools.editing.targets import TargetArgs, Targets, find_targets, seconds_to_
 if TYPE_CHECKING:
     from tools.media.frame import Frame, Picture
     from tools.media.reader import VideoReader
+    from tools.restoration.removers import Remover
 
-MODEL = "other frames by camera and optical flow, patches where none shows it"
-SECONDS_A_SECOND = 25.0
-"""Processor time for a second of 480p: 12 with a hole of 10 % of the picture (`python -m evals.bench tools`), twice
-that where much was never seen."""
+SECONDS_A_SECOND = {"frames": 25.0, "e2fgvi": 300.0}
+"""Processor time for a second of 480p: 12 from other frames with a hole of 10 % of the picture (`python -m evals.bench
+tools`), twice that where much was never seen; E2FGVI in its published size takes 10 for a frame."""
 CONTEXT_S = 10.0
 """Frames so long before and after are taken from, besides those that show the thing."""
 GROWN = 0.012
@@ -41,23 +41,33 @@ class RemoveObject(Edit):
         grow: float = Field(
             1.0, ge=0, le=5, description="How far masks are widened, 1 = usual; more where a rim of the thing stays."
         )
+        model: Literal["auto", "frames", "e2fgvi"] = Field(
+            "auto",
+            description="Who fills the holes: auto = E2FGVI where its weights are among the models and were measured "
+            "to be better, else other frames.",
+        )
 
     def expected_seconds(self, args: Any, context: ToolContext) -> float:
-        return (SECONDS_A_SECOND + seconds_to_find(args)) * media_seconds(context, args.video)
+        from tools.restoration.removers import chosen
+
+        each = SECONDS_A_SECOND[chosen(context.models, args.model)]
+        return (each + seconds_to_find(args)) * media_seconds(context, args.video)
 
     def run(self, args: Any, context: ToolContext) -> EditResult:
         from tools.editing.render import Piece, render_stream
+        from tools.restoration.removers import choose
 
         source = self.source(args, context)
+        remover = choose(context.models, args.model, device=context.device)
         with source.reader() as reader:
             info = reader.info
             targets = find_targets(args, context, source, reader, self.name)
-            model = f"{targets.model}; {MODEL}"
+            model = f"{targets.model}; {remover.model}"
             out = self.output(args, context, [source], model=model)
             whole = Piece(reader.path, 0.0, info.duration_s)
             rendered = render_stream(
                 context,
-                _pictures(context, reader, targets, args.grow),
+                _pictures(context, reader, targets, args.grow, remover),
                 out,
                 fps=info.fps,
                 end_s=whole.lasts_s,
@@ -77,11 +87,9 @@ class RemoveObject(Edit):
 
 
 def _pictures(
-    context: ToolContext, reader: VideoReader, targets: Targets, grow: float
+    context: ToolContext, reader: VideoReader, targets: Targets, grow: float, remover: Remover
 ) -> Iterator[tuple[float, Picture]]:
     """All frames of the file; only around the times at which something is to vanish they are looked at."""
-    from tools.restoration.removal import remove
-
     spans, known = targets.intervals, targets.known
     # Where nobody looked for the thing it may show: no pixels are taken from there.
     low, high = max(known.start_s, spans[0].start_s - CONTEXT_S), min(known.end_s, spans[-1].end_s + CONTEXT_S)
@@ -99,7 +107,7 @@ def _pictures(
         context.check_cancelled()
 
     last_s = -1.0
-    for frame, picture in remove(reader, hole_at, low, high, check, np.random.default_rng(0)):
+    for frame, picture in remover.remove(reader, hole_at, low, high, check):
         last_s = frame.t_s
         yield frame.t_s, picture
     for frame in reader.frames(high) if high < reader.info.duration_s else ():
