@@ -94,7 +94,8 @@ def _agreed(run: Run, need: ApprovalRequired) -> bool:
     if run.caller.approve is not None:
         return run.caller.approve(need)
     if not run.thread:
-        run.lacks(f"approval of {need.action} ({need.why}): ask in a thread, or add the tool to approved_tools")
+        way = "raise ask_above_seconds" if need.why.startswith("it takes") else "add the tool to approved_tools"
+        run.lacks(f"approval of {need.action} ({need.why}): ask at a terminal or in a thread, or {way}")
         return False
     said: dict[str, Any] = {}
     # After an interruption the node is run from its beginning, where earlier answers come again first.

@@ -102,6 +102,7 @@ _ASKS_FOR_MORE = re.compile(
     r"|(?!(?:is|are|was|were|does|do|did|has|have|in|on|at|of|to|from|with|then)\b)[a-z]+ (?:it|them)\b"
 )
 """A clause after a goal that asks for something else, often to be done to the same object."""
+_VIDEOS = re.compile(r"\b(?:videos|clips|recordings|films|both)\b")
 _PRONOUNS = frozenset(("it", "them", "that", "this", "him", "her", "these", "those", "they", "he", "she"))
 _NUMBER = r"\d+(?:\.\d+)?"
 _BOX = re.compile(rf"\(?\b({_NUMBER}),\s*({_NUMBER}),\s*({_NUMBER}),\s*({_NUMBER})\b\)?")
@@ -141,7 +142,10 @@ def read_goals(request: str, duration_s: float) -> tuple[Goal, ...]:
 
 def of_several(request: str) -> bool:
     """Whether something is to be made of all videos together."""
-    return any(goal.verb in EDITS_OF_SEVERAL for goal in read_goals(request, 0.0))
+    return any(
+        goal.verb in EDITS_OF_SEVERAL or (goal.verb == "summary" and _VIDEOS.search(goal.said.lower()))
+        for goal in read_goals(request, 0.0)
+    )
 
 
 def _same(goal: Goal, other: Goal) -> bool:

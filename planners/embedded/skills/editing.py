@@ -16,7 +16,7 @@ from planners.embedded.move import GIVES_UP, Move
 from planners.embedded.question import Question
 from planners.embedded.skill import evidence_of, plain_window, shot_window, uncertain
 from planners.embedded.skills import editing_settings as settings
-from planners.embedded.skills.editing_job import Choice, Job, may_be_what_moves, stretches
+from planners.embedded.skills.editing_job import MOVING, Choice, Job, may_be_what_moves, stretches
 from planners.embedded.skills.editing_things import hiding, shape, subjects, things
 from planners.state import Draft, Observation, ToolCall
 
@@ -36,6 +36,15 @@ def some_stretches(job: Job) -> list[Choice]:
     return [choice for choice in stretches(job) if choice.arguments]
 
 
+def queries(job: Job) -> list[Choice]:
+    """For summaries, which are limited by what they show and not by times."""
+    return [
+        Choice({"query" if name == "which" else name: value for name, value in choice.arguments.items()}, choice.doubt)
+        for choice in stretches(job)
+        if "start_s" not in choice.arguments
+    ]
+
+
 @dataclass(frozen=True)
 class EditMove(Move):
     """One edit by one tool."""
@@ -50,6 +59,8 @@ class EditMove(Move):
     edits: bool = True
     several: bool = False
     """Whether it is done to all videos in scope together."""
+    file: str = "video"
+    """The argument that names the file of an earlier edit: `video`, or `videos` for a list."""
 
     def next_call(self, goal: Goal, question: Question, steps: Sequence[Observation]) -> ToolCall | None:
         """See Move."""
@@ -68,44 +79,44 @@ class EditMove(Move):
             shots = yield ToolCall("list_shots")
             window = shot_window(job.shot, shots.result) if shots.ok else None
             if window is None:
-                return _cannot(shots.error if not shots.ok else "there is no such shot")
+                return _cannot(job, shots.error if not shots.ok else "there is no such shot")
             job = Job(goal, window, question.task.duration_s)
         return (yield from self._done(job))
 
     def _done(self, job: Job) -> Program:
         if self.several and job.goal.file:
-            return _cannot("several videos are put together first, and edited afterwards; ask in that order")
+            return _cannot(job, "several videos are put together first, and edited afterwards; ask in that order")
         how = self.settings(job)
         if isinstance(how, str):
-            return _cannot(how)
+            return _cannot(job, how)
         if job.goal.points and self.choices in (things, subjects):
             marked = yield _at_points(job)
             if not marked.ok:
-                return _failed([marked])
+                return _failed(job, [marked])
             found: Any = marked.result
             choices = [Choice({"entities": [one.entity_id for one in found.objects]})]
         else:
             choices = self.choices(job)
         if not choices:
-            return _cannot(self.vague)
+            return _cannot(job, self.vague)
         made: list[Observation] = []
         for choice in choices:
             made.append((yield self._call(job, how, choice)))
             if made[-1].ok:
                 return _told(made[-1].result, choice.doubt)
             if made[-1].error_kind in GIVES_UP:
-                return _failed(made)
-        if self.choices in (stretches, some_stretches) and not job.goal.file:
-            looked = yield from _looked_for(job.thing)
+                return _failed(job, made)
+        if self.choices in (stretches, some_stretches, queries) and not job.goal.file:
+            looked = yield from _looked_for(job.thing, as_query=self.choices is queries)
             if looked is not None:
                 made.append((yield self._call(job, how, looked)))
                 if made[-1].ok:
                     return _told(made[-1].result, looked.doubt)
-        return _failed(made)
+        return _failed(job, made)
 
     def _call(self, job: Job, how: Mapping[str, Any], choice: Choice) -> ToolCall:
-        video = {"video": job.goal.file} if job.goal.file and not self.several else {}
-        return ToolCall(self.tool, {**how, **choice.arguments, **video})
+        named = {self.file: job.goal.file if self.file == "video" else [job.goal.file]} if job.goal.file else {}
+        return ToolCall(self.tool, {**how, **choice.arguments, **named})
 
 
 def _at_points(job: Job) -> ToolCall:
@@ -113,16 +124,20 @@ def _at_points(job: Job) -> ToolCall:
     return ToolCall("segment", {"points": [[x, y, t_s] for x, y in job.goal.points]})
 
 
-def _looked_for(thing: str) -> Generator[ToolCall, Observation, Choice | None]:
+def _looked_for(thing: str, *, as_query: bool) -> Generator[ToolCall, Observation, Choice | None]:
     """The stretches in which a thing is seen that memory does not know; what moves may be it."""
     if not thing:
         return None
     followed = yield ToolCall("track_objects", {"phrases": [thing]})
     result: Any = followed.result
+    which = "query" if as_query else "which"
     if result is not None and result.status != "empty":
+        longest = max(result.tracks, key=lambda one: one.last_s - one.first_s)
+        if as_query:
+            return Choice({"what": "entity", which: longest.entity_id})
         return Choice({"intervals": [[one.first_s, one.last_s] for one in result.tracks]})
     doubt = may_be_what_moves(thing)
-    return Choice({"what": "entity", "which": "moving object"}, doubt) if doubt else None
+    return Choice({"what": "entity", which: MOVING}, doubt) if doubt else None
 
 
 def _replayed(program: Program, steps: Sequence[Observation]) -> tuple[ToolCall | None, Draft | None]:
@@ -146,14 +161,20 @@ def _told(result: Any, doubt: str) -> Draft:
     return uncertain(draft) if doubt else draft
 
 
-def _failed(made: Sequence[Observation]) -> Draft:
+def _failed(job: Job, made: Sequence[Observation]) -> Draft:
     missing = [step.error for step in made if step.error_kind == "MissingModel"]
-    why = list(dict.fromkeys(step.error for step in made if step.error not in missing))
-    return _cannot("; ".join(why[:MOST_SAID]) or "nothing here recognises what it is to be done to", *missing)
+    why = list(dict.fromkeys(_reason(step) for step in made if step.error not in missing))
+    told = [*(reason.partition(";")[0] for reason in why[:-1]), *why[-1:]][-MOST_SAID:]
+    return _cannot(job, "; ".join(told) or "nothing here recognises what it is to be done to", *missing)
 
 
-def _cannot(why: str, *missing: str) -> Draft:
-    return Draft("cannot", f"I cannot do this: {why.rstrip('.')}. No file was made.", confidence=0.3, missing=missing)
+def _reason(step: Observation) -> str:
+    return step.error.rpartition(";")[0] if step.error_kind == "Denied" else step.error  # what follows is for planners
+
+
+def _cannot(job: Job, why: str, *missing: str) -> Draft:
+    said = f"{job.goal.said!r} cannot be done: {why.rstrip('.')}. No file was made of it."
+    return Draft("cannot", said, confidence=0.3, missing=missing)
 
 
 NOT_SAID = "it was not said what; name it, or give a point or a box in pixels"
@@ -167,7 +188,14 @@ EDITING: tuple[EditMove, ...] = (
         some_stretches,
         "it was not said which part; name times, or what is to be seen or heard in it",
     ),
-    EditMove(frozenset(("summary",)), "summary_clip", settings.budget, anything),
+    EditMove(
+        frozenset(("summary",)),
+        "summary_clip",
+        settings.budget,
+        queries,
+        "a summary is made of a whole video; cut the part out first, and then make a summary of it",
+        file="videos",
+    ),
     EditMove(frozenset(("slow",)), "slow_motion", settings.slowing, stretches),
     EditMove(frozenset(("speed",)), "speed", settings.speeding, stretches),
     EditMove(frozenset(("gif",)), "gif", settings.animating, stretches),

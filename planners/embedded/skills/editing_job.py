@@ -41,8 +41,10 @@ _HOW = re.compile(
 )
 """How it is to be done, at the end of what is said."""
 _WHOLE = re.compile(
-    r"(?:it|this|them|(?:the |this |my )?(?:whole |entire )?(?:video|clip|film|movie|result|recording|down|up))?"
+    r"(?:it|this|them|(?:all (?:of )?|both )?(?:the |this |my |these )?(?:whole |entire |two )?"
+    r"(?:videos?|clips?|films?|movies?|results?|recordings?)|down|up|(?:about |at most )?[\d.]+[- ]?\w*)?"
 )
+"""What limits nothing."""
 _SEEN = re.compile(
     r"^(?P<who>.+?) (?:(?:is|are|can be|gets?|becomes?) )?(?:(?:clearly|still|to be) )?"
     r"(?:visible|seen|shown|in sight|in view|on (?:the )?screen|in (?:the )?(?:picture|frame|shot|view|image)|there|"

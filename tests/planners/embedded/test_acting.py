@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from planners.embedded.policy import EmbeddedPolicy
-from planners.state import Draft, Observation, State, Task, ToolCall
+from planners.state import Draft, State, Task, ToolCall
+from tests.planners.embedded.playing import play
 from tools.base import ToolResult
 from tools.detection.tool import Detect, FoundBox, PhraseCount
 from tools.foreground.tool import SegmentForeground
@@ -19,8 +20,6 @@ from tools.tracking.follow_tool import FollowedObject, TrackObjects
 from tools.types import Box, Evidence, Interval
 
 First = Callable[..., ToolCall | Draft]
-Outcome = ToolResult | tuple[str, str]
-"""What a call gives: a result, or the class and the message of an error."""
 NO_DETECTOR = ("MissingModel", "finding 'ball' needs the weights of a detector: get them")
 SPOT = Evidence(video="v", start_s=1.0, end_s=2.0, tool="segment", model="m", confidence=0.9)
 
@@ -44,20 +43,6 @@ def detected(*, note: str = "", at_once: int = 1) -> ToolResult:
 
 def whereabouts(*cells: float) -> ToolResult:
     return Sql.Result(summary="1 row", model="m", columns=[], rows=[list(cells)], truncated=False)
-
-
-def play(policy: EmbeddedPolicy, request: str, outcomes: Mapping[str, Outcome]) -> tuple[list[ToolCall], Draft]:
-    """Always the likeliest action, each call answered by the outcome of its tool (or of its whole text)."""
-    steps: tuple[Observation, ...] = ()
-    task = Task(request, ("v",), (), 20.0)
-    while True:
-        action = policy.propose(State(task, steps), 4)[0].action
-        if isinstance(action, Draft):
-            return [step.call for step in steps], action
-        came = outcomes[action.key] if action.key in outcomes else outcomes[action.tool]
-        assert all(step.call.key != action.key for step in steps), "a call is made once on a path"
-        seen = Observation(action, came) if isinstance(came, ToolResult) else Observation(action, None, *came)
-        steps = (*steps, seen)
 
 
 @pytest.mark.parametrize(
