@@ -17,6 +17,7 @@ from tools.editing.concat import Concat
 from tools.editing.contact_sheet import ContactSheet
 from tools.editing.crop_to_subject import CropToSubject
 from tools.editing.cut import Cut
+from tools.editing.denoise_artifacts import DenoiseArtifacts
 from tools.editing.export import Export
 from tools.editing.gif import Gif
 from tools.editing.highlight import Highlight
@@ -114,6 +115,7 @@ TOOLS: tuple[type[Tool], ...] = (
     Export,
     BlurRegion,
     CropToSubject,
+    DenoiseArtifacts,
     Highlight,
     PixelateFaces,
     RemoveObject,

@@ -20,7 +20,7 @@ from tools.editing.provenance import OutFile, cannot_write
 from tools.editing.soundtrack import Piece, Track, attached, soundtrack
 from tools.media.frame import Frame, Picture
 from tools.media.reader import VideoReader
-from tools.media.writer import VideoWriter
+from tools.media.writer import CRF, VideoWriter
 
 Transform = Callable[[Frame], Picture]
 TICK_S = 1e-4
@@ -106,25 +106,27 @@ def render_stream(
     fps: Fraction,
     end_s: float,
     sound: Sequence[Piece] = (),
+    crf: int = CRF,
     note: str = "writing the video",
 ) -> Rendered:
     """Pictures with times that rise from 0 s (the last is shown until `end_s`), and the sound of pieces.
 
     Pictures are uint8 RGB of one size. The lengths of the `sound` pieces should add up to `end_s`; without any piece
-    that has sound there is no track. `fps` is what the file says its rate is. Raises MediaError, ToolFailed (no
-    picture, or the file cannot be written), Cancelled.
+    that has sound there is no track. `fps` is what the file says its rate is, `crf` how finely x264 encodes. Raises
+    MediaError, ToolFailed (no picture, or the file cannot be written), Cancelled.
     """
     readers = {path: VideoReader(path) for path in dict.fromkeys(piece.path for piece in sound)}
     pieces = [(piece.within(readers[piece.path].info.duration_s), readers[piece.path]) for piece in sound]
-    return _write(context, frames, out, Timing(fps, end_s), (soundtrack(pieces),), note)
+    return _write(context, frames, out, Timing(fps, end_s, crf), (soundtrack(pieces),), note)
 
 
 class Timing(NamedTuple):
-    """Of a video that is written."""
+    """Of a video that is written, and how finely."""
 
     fps: Fraction
     """What the file says; each picture has its own time."""
     end_s: float
+    crf: int = CRF
 
 
 def _write(
@@ -145,7 +147,7 @@ def _write(
     count = 0
     try:
         with (
-            VideoWriter(out.path, width, height, rate, metadata=out.tags) as writer,
+            VideoWriter(out.path, width, height, rate, metadata=out.tags, crf=timing.crf) as writer,
             attached(writer, tracks) as write_tracks,
         ):
             for t_s, until_s, picture in _with_ends(first, frames, timing.end_s):

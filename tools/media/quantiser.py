@@ -16,15 +16,14 @@ if TYPE_CHECKING:
 
 PLACES, FRAMES = 8, 12
 """Looked at: so many places, so many pictures at each, of which the first is a key frame."""
-H264, MPEG = 1, 2
-"""AVVideoEncParamsType: H.264; and MPEG-2 with its kin (MPEG-4 part 2)."""
+H264 = 1
+"""AVVideoEncParamsType. Of the MPEG family FFmpeg tells nothing but zero, of VP9 an index of a table of its own."""
 
 
 def quantiser_step(path: Path) -> float | None:
-    """Typical step of the quantiser, levels of 0..255 in an orthonormal transform; None where the codec does not tell.
+    """Typical step of the quantiser, levels of 0..255 in an orthonormal transform; None where it is not H.264.
 
-    H.264: 0.625 * 2^(QP / 6) (its standard's table); MPEG: twice the scale. The median over pictures at PLACES places
-    spread over the file. Raises MediaError.
+    The median over pictures at PLACES places spread over the file. Raises MediaError.
     """
     steps: list[float] = []
     with open_media(path) as container:
@@ -41,6 +40,16 @@ def quantiser_step(path: Path) -> float | None:
     return float(np.median(steps)) if steps else None
 
 
+def h264_step(qp: float) -> float:
+    """Of a quantisation parameter 0..51 (ITU-T H.264, table of Qstep: 0.625 at 0, doubled every 6)."""
+    return 0.625 * math.pow(2, qp / 6)
+
+
+def h264_qp(step: float) -> float:
+    """The inverse."""
+    return 6 * math.log2(step / 0.625)
+
+
 def _parameters(picture: object) -> object | None:
     try:
         found: object | None = picture.side_data.get("VIDEO_ENC_PARAMS")  # type: ignore[attr-defined]
@@ -50,9 +59,6 @@ def _parameters(picture: object) -> object | None:
 
 
 def _step(parameters: VideoEncParams | None) -> float | None:
-    if parameters is None:
+    if parameters is None or int(parameters.codec_type) != H264:
         return None
-    kind = int(parameters.codec_type)
-    if kind == H264:
-        return 0.625 * math.pow(2, parameters.qp / 6)
-    return 2.0 * parameters.qp if kind == MPEG else None
+    return h264_step(parameters.qp)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 TIME_BASE = Fraction(1, 90_000)
+CRF = 18
+"""Of x264, 0..51: what was encoded so can hardly be told from its source."""
 BT709, LIMITED_RANGE = 1, 1
 """Written into the stream, so that every player turns the pictures back into the same colours."""
 
@@ -37,6 +39,7 @@ class VideoWriter(Mp4File):
         *,
         sound: SoundFormat | None = None,
         metadata: Mapping[str, str] | None = None,
+        crf: int = CRF,
     ) -> None:
         import av
 
@@ -48,7 +51,7 @@ class VideoWriter(Mp4File):
         stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
         if codec == "libx264":
             # Stored in the order in which they are shown, pictures last exactly as long as they should, the last too.
-            stream.options = {"crf": "18", "preset": "veryfast", "bf": "0"}
+            stream.options = {"crf": str(crf), "preset": "veryfast", "bf": "0"}
         context = stream.codec_context
         context.flags |= av.codec.context.Flags.frame_duration
         context.time_base = TIME_BASE

@@ -31,7 +31,7 @@ FOUND_IN_FOLDERS = (
 )
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".tar", ".pkl")
 WEIGHTS = (".safetensors", *PICKLES)
-WRAPPERS = ("model", "state_dict", "model_state_dict", "module", "weights")
+WRAPPERS = ("model", "state_dict", "model_state_dict", "module", "weights", "params")
 """Keys under which published files keep the state dict, beside optimisers and the like."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 

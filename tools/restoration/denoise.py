@@ -58,6 +58,11 @@ class KeyPicture:
     rgb: Picture
 
 
+def variance_of(step: float) -> float:
+    """Of the error that a quantiser of this step leaves behind, squared levels: that of a uniform error."""
+    return step**2 / 12
+
+
 def key_of(look: Look) -> npt.NDArray[np.float32]:
     """What key frames are compared by."""
     return look.thumb

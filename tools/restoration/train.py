@@ -6,9 +6,14 @@ from typing import Any
 
 from tools.nn.course import Course, training_command
 from tools.restoration.e2fgvi.course import E2fgviCourse
+from tools.restoration.keyframes_gan.course import KeyframesGanCourse
 from tools.restoration.vfimamba.course import VfiMambaCourse
 
-COURSES: dict[str, Course[Any, Any]] = {"vfimamba": VfiMambaCourse(), "e2fgvi": E2fgviCourse()}
+COURSES: dict[str, Course[Any, Any]] = {
+    "vfimamba": VfiMambaCourse(),
+    "e2fgvi": E2fgviCourse(),
+    "keyframes_gan": KeyframesGanCourse(),
+}
 """By name."""
 
 app = training_command("tools.restoration.train", COURSES)

@@ -1,0 +1,49 @@
+"""Who takes the artefacts out: Keyframes-GAN where it was measured to be better, else key frames and neighbours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from tools.base import MissingModel
+from tools.nn.figures import beats_embedded
+from tools.restoration.denoise import Denoiser, IsKey, TemporalDenoiser
+
+Name = Literal["temporal", "keyframes_gan"]
+Choice = Literal["auto", "temporal", "keyframes_gan"]
+
+
+def chosen(models: Path | None, model: Choice = "auto") -> Name:
+    """The one asked for, or the best that is here; `models` is the folder of models. Nothing is loaded.
+
+    By itself Keyframes-GAN is taken where the figures beside its weights, which training writes, are above those of
+    what needs none.
+    """
+    weights = _weights(models) if model == "auto" else None
+    asked = model == "keyframes_gan" or (weights is not None and beats_embedded(weights))
+    return "keyframes_gan" if asked else "temporal"
+
+
+def choose(
+    models: Path | None, variance: float, is_key: IsKey, model: Choice = "auto", *, device: str = "cpu"
+) -> Denoiser:
+    """See `chosen`; `variance` of the error of compression, squared levels.
+
+    Raises MissingModel with the command that trains it, CheckpointError for unfit weights.
+    """
+    if chosen(models, model) == "temporal":
+        return TemporalDenoiser(variance, is_key)
+    from tools.restoration.keyframes_gan.denoiser import FOLDER, KeyframesDenoiser
+
+    weights = _weights(models)
+    if weights is None:
+        folder = f"{models or '$VIDERE_MODELS'}/{FOLDER}"
+        command = f"python -m tools.restoration.train --model keyframes_gan --steps 100000 --out {folder}"
+        raise MissingModel(f"no weights of Keyframes-GAN here: put net_g_55000.pth into {folder}, or {command}")
+    return KeyframesDenoiser.from_pretrained(weights, is_key, device=device)
+
+
+def _weights(models: Path | None) -> Path | None:
+    from tools.restoration.keyframes_gan.denoiser import find_weights
+
+    return find_weights(models)
