@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,9 +14,11 @@ from tools.types import Artifact, Box, Evidence, Interval
 if TYPE_CHECKING:
     from tools.extractor import Row
 
-SECONDS_A_FRAME = 0.1
-"""Processor time of one object at 854x480 with the embedded back end (`python -m evals.bench perception`: 9.8 frames a
-second), for consent before long work."""
+SECONDS_A_WORKING_PIXEL = 7e-7
+"""Processor time to follow one object over a pixel of the pictures that the embedded back end works on, for consent
+before long work (`python -m evals.bench perception`: one object at 854x480 and at 1280x720)."""
+SECONDS_A_PIXEL = 7e-8
+"""Processor time to read a pixel of the source and to draw the masks over it."""
 MOST_LISTED = 20
 """Stretches of one object that are given as evidence."""
 
@@ -95,10 +98,15 @@ class Segment(Tool):
         objects: list[SegmentedObject] = Field(description="In the order of their numbers.")
 
     def expected_seconds(self, args: Args, context: ToolContext) -> float:
+        from tools.segmentation.embedded.backend import WORKING_SIDE_PX
+
         media = context.memory(args.video).video.media
         end_s = float(media["duration_s"]) if args.end_s is None else args.end_s
         frames = float(media["num_frames"]) * max(0.0, end_s - args.start_s) / max(1e-6, float(media["duration_s"]))
-        return SECONDS_A_FRAME * frames
+        width, height = float(media["width"]), float(media["height"])
+        scale = min(1.0, WORKING_SIDE_PX / max(width, height))
+        of_one = SECONDS_A_WORKING_PIXEL * scale**2
+        return frames * width * height * (_num_objects(args) * of_one + SECONDS_A_PIXEL)
 
     def run(self, args: Args, context: ToolContext) -> Result:
         from tools.segmentation.job import prepare, segment
@@ -169,6 +177,15 @@ class Segment(Tool):
             model=model,
             confidence=min(1.0, sum(one["confidence"] for one in inside) / len(inside)),
         )
+
+
+def _num_objects(args: Segment.Args) -> int:
+    """How many objects a call marks; a phrase counts as one. Raises MediaError for a mask file that is none."""
+    from tools.media.stills import read_labels
+
+    marked = {one.object for one in args.prompts} | ({1} if args.points or args.not_points else set())
+    in_file = len(set(read_labels(Path(args.mask_file)).ravel().tolist()) - {0}) if args.mask_file else 0
+    return max(1, len(marked) + len(args.boxes) + in_file + bool(args.phrase))
 
 
 def _told(one: SegmentedObject) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -290,3 +291,18 @@ def test_a_network_gets_points_boxes_and_corrections(network: Path, tmp_path: Pa
     )
     assert [one.object for one in result.objects] == [1, 2]
     assert result.model == "efficienttam-ti"
+
+
+def test_consent_is_asked_for_larger_pictures_and_more_objects() -> None:
+    def expected_s(width: int, height: int, **arguments: Any) -> float:
+        media = {"duration_s": 10.0, "num_frames": 300, "width": width, "height": height}
+        memory = SimpleNamespace(video=SimpleNamespace(media=media))
+        asked = SimpleNamespace(memory=lambda _video: memory)
+        return Segment().expected_seconds(Segment.Args(**arguments), cast(ToolContext, asked))
+
+    box = (1.0, 1.0, 9.0, 9.0, 0.0)
+    small, large = expected_s(640, 480, boxes=[box]), expected_s(1280, 720, boxes=[box])
+    assert 20 < small < 60
+    assert large > small
+    assert expected_s(1280, 720, boxes=[box] * 3, points=[(1, 1, 0)]) > 2 * large
+    assert expected_s(1280, 720, boxes=[box], end_s=5.0) == pytest.approx(large / 2)
