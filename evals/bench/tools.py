@@ -39,11 +39,13 @@ def run(options: BenchOptions) -> Iterator[Result]:
         if options.long_minutes > 0:
             yield from _memory(options, Path(name))
         yield from _speeds(options, Path(name))
+    from evals.bench.tools_codec import codec
     from evals.bench.tools_interpolation import interpolation
     from evals.bench.tools_removal import removal
 
     yield from removal(options)
     yield from interpolation(options)
+    yield from codec(options)
 
 
 def _speeds(options: BenchOptions, folder: Path) -> Iterator[Result]:

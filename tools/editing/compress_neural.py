@@ -27,6 +27,8 @@ MODEL = "NIRVANA, fitted to this video"
 MOST_FRAMES = 600
 RATE_WEIGHTS = {"low": 0.05, "medium": 0.02, "high": 0.005}
 SUFFIX = ".nirvana"
+WARMING_UP_S = 10.0
+"""The first steps of a process take so much more time at most, where processors are shared."""
 
 
 class CompressNeural(Edit):
@@ -170,7 +172,7 @@ def _settings(args: CompressNeural.Args, pictures: Sequence[Picture], span: Inte
     return Settings(
         network,
         replace(fit, first_steps=FIRST_SHARE * steps, later_steps=steps),
-        seconds=2 * args.seconds,  # a bound for slow machines; steps keep to the time elsewhere
+        seconds=2 * args.seconds + WARMING_UP_S,  # a bound for slow machines; steps keep to the time elsewhere
         bits_per_pixel=math.inf if args.kbps is None else 1000 * args.kbps / pixels_s,
         comment=f"videre {out.made.videre}",
     )

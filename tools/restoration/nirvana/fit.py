@@ -78,7 +78,8 @@ class Pace:
         """Share of the way that is done, before each step; at least one step."""
         for step in range(self.steps):
             self.check()
-            share = max(step / self.steps, (time.process_time() - self.begun) / self.seconds)
+            # By the clock only in the second half of its time: who keeps to the plan gets the same file every time.
+            share = max(step / self.steps, 2 * (time.process_time() - self.begun) / self.seconds - 1)
             if step and share >= 1:
                 return
             yield share
