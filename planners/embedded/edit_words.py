@@ -158,3 +158,5 @@ OUT_OF = re.compile(
 ASPECT = re.compile(r"\b\d{1,2}:\d{1,2}\b")
 """Width to height, in requests for another shape of picture; elsewhere it would be a time."""
 QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]+)[\"“”«»„]|(?<!\w)['‘]([^'’]+)['’](?!\w)")
+MADE = re.compile(r"\b[\w-]+-[0-9a-f]{8}\.mp4\b")
+"""The name of a file that an edit made, as the tools give it."""

@@ -10,7 +10,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from planners.embedded.edit_words import ASPECT, EDIT_VERBS, EDITS, EDITS_OF_SEVERAL, EDITS_OF_THINGS, OUT_OF, QUOTED
+from planners.embedded.edit_words import (
+    ASPECT,
+    EDIT_VERBS,
+    EDITS,
+    EDITS_OF_SEVERAL,
+    EDITS_OF_THINGS,
+    MADE,
+    OUT_OF,
+    QUOTED,
+)
 from planners.embedded.window import ALL, Window, moments_in, read_window, without_times
 from planners.embedded.words import COLOURS
 
@@ -35,7 +44,7 @@ class Goal:
     """Single times that are named, seconds."""
     window: Window = ALL
     file: str = ""
-    """Name of the file that an earlier goal of the request made, which it is to be done to; "" = the video."""
+    """Name of the file that an edit made, which it is to be done to; "" = the video."""
 
 
 OTHER = "other"
@@ -203,12 +212,15 @@ def _read(clause: str, duration_s: float) -> list[Goal]:
     untold = _POINT.sub(" ", _BOX.sub(" ", QUOTED.sub(" ", lower) if verb in EDITS else lower))
     untold = ASPECT.sub(" ", untold) if verb == "crop" else untold
     goal = Goal(verb, clause, moments=moments_in(untold), window=read_window(untold, duration_s))
+    made = MADE.search(clause) if verb in EDITS else None
+    if made:
+        goal = replace(goal, file=made[0])
     if verb in WITHOUT_OBJECT:
         phrase, plural = _phrase(OUT_OF.sub("", match.groupdict().get("what") or ""))
         return [replace(goal, phrase=phrase, plural=plural)]
     begin, end = match.span("what") if "what" in match.re.groupindex else (match.end(), len(clause))
     what = clause[begin:end].strip()
-    what = OUT_OF.sub("", what) if verb in EDITS else what
+    what = OUT_OF.sub("", MADE.sub("the video", what)) if verb in EDITS else what
     if _ASKS.match(what.lower()) or _NOT_SEEN.search(without_times(what.lower())):
         return []
     if verb == "detect" and (_WRITTEN.search(what.lower()) or re.search(r"[\"“']", what)):

@@ -147,7 +147,7 @@ class Act(Skill):
             if move.edits and lost:
                 yield goal, question, _NotDone(lost), own, None
                 continue
-            goal = replace(goal, file=file) if move.edits else goal
+            goal = replace(goal, file=file or goal.file) if move.edits else goal
             asked = replace(question, window=goal.window, task=task if move.edits else question.task)
             call = move.next_call(goal, asked, own)
             while call is not None and call.key in made:

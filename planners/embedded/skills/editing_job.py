@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from planners.embedded.edit_words import ASPECT, QUOTED
+from planners.embedded.edit_words import ASPECT, MADE, QUOTED
 from planners.embedded.goal import Goal
 from planners.embedded.kinds import usually_moves
 from planners.embedded.skill import window_seconds
@@ -92,7 +92,7 @@ class Job:
     @cached_property
     def text(self) -> str:
         """Lower case, without quotes and shapes of pictures, number words as digits."""
-        plain = QUOTED.sub(" ", self.goal.said).lower()
+        plain = QUOTED.sub(" ", MADE.sub("it", self.goal.said)).lower()
         plain = ASPECT.sub(" ", plain) if self.goal.verb == "crop" else plain
         return " ".join(_NUMBER_WORDS.sub(lambda word: str(NUMBERS[word[1]]), plain).split()).rstrip(" .!?")
 
