@@ -40,11 +40,13 @@ def run(options: BenchOptions) -> Iterator[Result]:
             yield from _memory(options, Path(name))
         yield from _speeds(options, Path(name))
     from evals.bench.tools_codec import codec
+    from evals.bench.tools_denoise import denoising
     from evals.bench.tools_interpolation import interpolation
     from evals.bench.tools_removal import removal
 
     yield from removal(options)
     yield from interpolation(options)
+    yield from denoising(options)
     yield from codec(options)
 
 
