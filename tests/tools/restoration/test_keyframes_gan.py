@@ -15,7 +15,10 @@ from torch import Tensor, nn
 from tools.base import InvalidArguments
 from tools.media.frame import Picture
 from tools.nn.checkpoint import CheckpointError
+from tools.nn.course import fit
 from tools.nn.spectral import SpectralConv2d
+from tools.restoration.denoisers import choose, chosen
+from tools.restoration.keyframes_gan import course
 from tools.restoration.keyframes_gan import network as module
 from tools.restoration.keyframes_gan.align import (
     cropped,
@@ -28,7 +31,8 @@ from tools.restoration.keyframes_gan.align import (
 )
 from tools.restoration.keyframes_gan.blocks import AdaptiveFusion, Blur, Maps, adain
 from tools.restoration.keyframes_gan.course import KeyframesGanCourse
-from tools.restoration.keyframes_gan.denoiser import MARGIN_PX, FaceRestorer, KeyframesDenoiser, applied
+from tools.restoration.keyframes_gan.denoiser import MARGIN_PX, FaceRestorer, KeyframesDenoiser, applied, find_weights
+from tools.restoration.keyframes_gan.made import moments, videos
 from tools.restoration.keyframes_gan.network import RELEASED, SMALL, TINY, KeyframesGan, KeyframesGanConfig
 from tools.restoration.keyframes_gan.objective import (
     Discriminator,
@@ -113,6 +117,7 @@ def test_a_released_file_loads_strictly(tmp_path: Path, monkeypatch: pytest.Monk
     torch.save({"params": released}, path)
     loaded = KeyframesGan.from_pretrained(path)
     assert all(torch.equal(value, state[name]) for name, value in loaded.state_dict().items())
+    assert loaded(*pictures()).shape == (2, 3, 32, 32)
     del released["multi_scale_dilation.conv_fusion.weight_u"]
     torch.save({"params": released}, path)
     with pytest.raises(CheckpointError, match="weight_u"):
@@ -301,6 +306,33 @@ def test_the_key_frame_lends_after_it_came() -> None:
 def test_it_refuses_an_empty_network() -> None:
     with pytest.raises(InvalidArguments):
         KeyframesGanConfig(0)
+
+
+def test_a_run_ends_with_weights_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(course, "SIDE_PX", 32)
+    monkeypatch.setattr(course, "MEASURED_SIDE_PX", 64)
+    monkeypatch.setattr(course, "MEASURED_CLIPS", 1)
+    monkeypatch.setattr(course, "MEASURED_FRAMES", 3)
+    lessons = KeyframesGanCourse()
+    monkeypatch.setattr(lessons, "configs", {"smallest": SMALLEST})
+    recipe = lessons.recipe("keyframes_gan", 2, batch_size=2, frames=3)
+    trained = fit(lessons, recipe, tmp_path / "keyframes_gan")
+    figures = lessons.measure(trained, recipe)
+    assert figures.without is not None
+    assert set(figures.others) == {f"{figures.quantity}, untouched"}
+    assert find_weights(tmp_path) == tmp_path / "keyframes_gan"
+    denoiser = choose(tmp_path, 10.0, lambda frame: True, "keyframes_gan")
+    assert denoiser.model == "Keyframes-GAN, width 2"
+    assert chosen(tmp_path) == "temporal"  # nobody measured these weights
+
+
+def test_the_released_size_is_trained_against_a_discriminator_that_is_not_kept() -> None:
+    lessons = KeyframesGanCourse()
+    model = lessons.build(KeyframesGanConfig(2))
+    made = videos(64, num_frames=3, seed=1)
+    assert set(lessons.loss(model, moments(made, 2, 0))) == {"pixel", "perceptual", "style", "likely", "discriminator"}
+    model.finish()
+    assert not [name for name in model.state_dict() if "discriminator" in name]
 
 
 @pytest.mark.slow

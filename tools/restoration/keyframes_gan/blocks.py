@@ -111,15 +111,9 @@ class MultiScaleDilation(nn.Module):
 class Blur(nn.Module):
     """Each channel smoothed by [1 2 1] both ways; nothing is learnt."""
 
-    kernel: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        row = torch.tensor(BLUR) / sum(BLUR)
-        self.register_buffer("kernel", row[:, None] * row, persistent=False)
-
     def forward(self, x: Tensor) -> Tensor:
-        kernel = self.kernel.to(x.dtype).expand(x.shape[1], 1, 3, 3)
+        row = x.new_tensor(BLUR) / sum(BLUR)
+        kernel = (row[:, None] * row).expand(x.shape[1], 1, 3, 3)
         return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="circular"), kernel, groups=x.shape[1])
 
 

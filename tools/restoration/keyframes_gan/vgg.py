@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import torch
 from torch import Tensor, nn
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -17,9 +16,6 @@ TAPS = ("relu2_2", "relu3_4", "relu4_4", "conv5_4")
 
 class VggExtractor(nn.Module):
     """`width` channels in the first block, then 2, 4, 8 and 8 times as many; names as released."""
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
@@ -35,8 +31,6 @@ class VggExtractor(nn.Module):
                 inside = outside
         del layers[f"relu{len(DEPTHS)}_{DEPTHS[-1]}"]
         self.vgg_net = nn.Sequential(layers)
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -47,7 +41,8 @@ class VggExtractor(nn.Module):
 
         As released, 0..1 is taken for -1..1 and moved to 0.5..1 before ImageNet's norm.
         """
-        x = ((x + 1) / 2 - self.mean) / self.std
+        mean, std = (x.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+        x = ((x + 1) / 2 - mean) / std
         maps = []
         for name, layer in self.vgg_net.named_children():
             x = layer(x)
