@@ -192,6 +192,11 @@ def test_costs_are_told_before(ball: ToolContext) -> None:
     for tool in (*TOUCHING, PixelateFaces, Stabilise):
         args = tool.Args.model_validate({"entities": ["ball"]} if tool in TOUCHING else {})
         assert tool().expected_seconds(args, ball) > 0
+    whole, part = (
+        RemoveObject().expected_seconds(RemoveObject.Args(entities=["ball"], end_s=end_s), ball)
+        for end_s in (None, 0.1)
+    )
+    assert part < 0.5 * whole
     args = BlurRegion.Args.model_validate({"phrase": "every face"})
     assert BlurRegion().expected_seconds(args, ball) > BlurRegion().expected_seconds(BlurRegion.Args(boxes=[]), ball)
 

@@ -19,6 +19,8 @@ from tools.types import Evidence, Interval
 
 PIXELS_A_SECOND = 37e6
 """Decoded and encoded in a second of processor time (`python -m evals.bench tools`: 0.33 s for a second of 480p)."""
+PIXELS_480P = 854 * 480 * 30
+"""A second of 854x480 at 30 frames a second, at which costs are measured."""
 MOST_TOLD, MOST_EVIDENCE = 4, 50
 TITLE_CHARACTERS = 40
 
@@ -127,11 +129,13 @@ def merged(intervals: Sequence[Interval], gap_s: float = 0.0) -> list[Interval]:
 
 def seconds_to_write(context: ToolContext, video: str) -> float:
     """About how long it takes to decode and encode all of what a `video` argument names. Raises InvalidArguments."""
-    source = find_source(context, video)
-    media = context.library.video(source.videos[0].video).media
-    rate = media["width"] * media["height"] * float(Fraction(str(media["fps"])))
-    length_s = max((one.until_s for one in source.stretches), default=0.0)
-    return length_s * rate / PIXELS_A_SECOND
+    return media_seconds(context, video) * pixel_rate(context, video) / PIXELS_A_SECOND
+
+
+def pixel_rate(context: ToolContext, video: str) -> float:
+    """Pixels a second of (the first video of) what a `video` argument names. Raises InvalidArguments."""
+    media = context.library.video(find_source(context, video).videos[0].video).media
+    return float(media["width"] * media["height"] * Fraction(str(media["fps"])))
 
 
 def media_seconds(context: ToolContext, video: str) -> float:

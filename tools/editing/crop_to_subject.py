@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from tools.base import InvalidArguments, ToolContext, ToolFailed
-from tools.editing.base import Edit, EditResult, media_seconds, told
+from tools.editing.base import PIXELS_480P, Edit, EditResult, media_seconds, pixel_rate, told
 from tools.editing.source import Source
 from tools.editing.targets import TargetArgs, Targets, find_targets, seconds_to_find
 from tools.types import Box, Interval
@@ -46,7 +46,8 @@ class CropToSubject(Edit):
         start_s: float = Field(0.0, ge=0, description="Follow from here on, seconds; the whole video is reframed.")
 
     def expected_seconds(self, args: Any, context: ToolContext) -> float:
-        return (SECONDS_A_SECOND + seconds_to_find(args)) * media_seconds(context, args.video)
+        cropping_s = SECONDS_A_SECOND * media_seconds(context, args.video)
+        return cropping_s * pixel_rate(context, args.video) / PIXELS_480P + seconds_to_find(args, context)
 
     def run(self, args: Any, context: ToolContext) -> EditResult:
         from tools.editing.render import render_pictures

@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from tools.base import ToolContext
-from tools.editing.base import Edit, EditResult, media_seconds, told
-from tools.editing.targets import TargetArgs, Targets, find_targets, seconds_to_find
+from tools.editing.base import PIXELS_480P, Edit, EditResult, pixel_rate, seconds_to_write, told
+from tools.editing.targets import TargetArgs, Targets, find_targets, seconds_to_find, seconds_touched
 
 if TYPE_CHECKING:
     from tools.media.frame import Frame, Picture
@@ -50,8 +50,12 @@ class RemoveObject(Edit):
     def expected_seconds(self, args: Any, context: ToolContext) -> float:
         from tools.restoration.removers import chosen
 
-        each = SECONDS_A_SECOND[chosen(context.models, args.model)]
-        return (each + seconds_to_find(args)) * media_seconds(context, args.video)
+        each = SECONDS_A_SECOND[chosen(context.models, args.model)] * pixel_rate(context, args.video) / PIXELS_480P
+        return (
+            each * seconds_touched(args, context)
+            + seconds_to_find(args, context)
+            + seconds_to_write(context, args.video)
+        )
 
     def run(self, args: Any, context: ToolContext) -> EditResult:
         from tools.editing.render import Piece, render_stream

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from tools.base import ToolContext, ToolFailed
-from tools.editing.base import Edit, EditArgs, EditResult, media_seconds
+from tools.editing.base import PIXELS_480P, Edit, EditArgs, EditResult, media_seconds, pixel_rate
 from tools.types import Interval
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class Stabilise(Edit):
         left_px: float = Field(description="How far they still do.")
 
     def expected_seconds(self, args: Any, context: ToolContext) -> float:
-        return SECONDS_A_SECOND * media_seconds(context, args.video)
+        steadying_s = SECONDS_A_SECOND * media_seconds(context, args.video)
+        return steadying_s * pixel_rate(context, args.video) / PIXELS_480P
 
     def run(self, args: Any, context: ToolContext) -> EditResult:
         from tools.editing.render import render_pictures

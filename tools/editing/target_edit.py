@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tools.base import ToolArgs, ToolContext
-from tools.editing.base import Edit, EditResult, media_seconds, told
+from tools.editing.base import PIXELS_480P, Edit, EditResult, media_seconds, pixel_rate, told
 from tools.editing.targets import TargetArgs, Targets, find_targets, seconds_to_find
 from tools.types import Artifact
 
@@ -34,7 +34,8 @@ class TargetEdit(Edit):
         return targets
 
     def expected_seconds(self, args: Any, context: ToolContext) -> float:
-        return (self.seconds_a_second + seconds_to_find(self.asked(args))) * media_seconds(context, args.video)
+        changing_s = self.seconds_a_second * media_seconds(context, args.video)
+        return changing_s * pixel_rate(context, args.video) / PIXELS_480P + seconds_to_find(self.asked(args), context)
 
     def run(self, args: Any, context: ToolContext) -> EditResult:
         from tools.editing.render import render_pictures

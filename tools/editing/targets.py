@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from tools.base import InvalidArguments, ToolContext, ToolFailed
-from tools.editing.base import EditArgs, merged, span_of
+from tools.editing.base import EditArgs, media_seconds, merged, span_of
 from tools.editing.parts import Boxes, FixedBox, Mask, Masks, Part
 from tools.editing.source import Source
 from tools.types import Box, Interval
@@ -167,11 +167,16 @@ def find_targets(args: TargetArgs, context: ToolContext, source: Source, reader:
     return targets
 
 
-def seconds_to_find(args: TargetArgs) -> float:
-    """About how long it takes to find what the arguments name, for a second of video."""
-    if wants_faces(args):
-        return FACE_SECONDS
-    return PHRASE_SECONDS if args.phrase.strip() else 0.0
+def seconds_touched(args: TargetArgs, context: ToolContext) -> float:
+    """Length of the stretch in which something may be touched, seconds. Raises InvalidArguments."""
+    whole_s = media_seconds(context, args.video)
+    return max(0.0, (whole_s if args.end_s is None else min(args.end_s, whole_s)) - args.start_s)
+
+
+def seconds_to_find(args: TargetArgs, context: ToolContext) -> float:
+    """About how long it takes to find what the arguments name. Raises InvalidArguments."""
+    each = FACE_SECONDS if wants_faces(args) else PHRASE_SECONDS if args.phrase.strip() else 0.0
+    return each * seconds_touched(args, context)
 
 
 def wants_faces(args: TargetArgs) -> bool:
