@@ -36,18 +36,6 @@ def gone(path: Path) -> None:
     path.unlink()
 
 
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def text(path: Path) -> None:
-    path.write_text("a line\n" * 1000)
-
-
-def noise(path: Path) -> None:
-    path.write_bytes(random.Random(0).randbytes(50_000))
-
-
 def without_index(path: Path) -> None:
     truncated(path, 0.6, path)
 
@@ -92,7 +80,7 @@ def left_over(context: Any) -> list[str]:
 
 @pytest.mark.parametrize(
     "spoil",
-    [gone, *(pytest.param(one, marks=pytest.mark.slow) for one in (without_index, empty, text, noise, a_playlist))],
+    [gone, *(pytest.param(one, marks=pytest.mark.slow) for one in (without_index, a_playlist))],
 )
 @pytest.mark.parametrize("tool", EDITS, ids=lambda tool: tool.name)
 def test_a_file_that_cannot_be_read_is_one_line_and_no_file(tool: type[Edit], spoil: Any, calling: Any) -> None:
