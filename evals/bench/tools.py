@@ -28,6 +28,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "cut": {"start_s": 0.5},
     "overlay_text": {"text": "Watch once, ask many times"},
     "speed": {"factor": 2.0},
+    "blur_region": {"boxes": [[250, 90, 600, 390]]},
 }
 """Tools that encode every picture, with what they are called with."""
 

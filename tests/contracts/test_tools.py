@@ -12,8 +12,11 @@ from evals.contracts.tool import STATIC_CHECKS, check_call, check_refuses_unknow
 from tools.base import Tool, ToolContext
 from tools.registry import Registry
 
-EXAMPLES: dict[str, dict[str, Any]] = {"sql": {"query": "SELECT count(*) AS num FROM shot"}}
-"""Arguments for tools whose required texts are more than a phrase."""
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "sql": {"query": "SELECT count(*) AS num FROM shot"},
+    "slow_motion": {"end_s": 0.5},
+}
+"""Arguments for tools whose required texts are more than a phrase, or that would take minutes for the whole clip."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -37,10 +37,10 @@ def blurred(rgb: Picture, masks: Sequence[Mask], strength: float) -> Picture:
         coarse = cv2.GaussianBlur(coarse, (0, 0), sigma / small)
         smooth = cv2.resize(coarse, (part.shape[1], part.shape[0]), interpolation=cv2.INTER_LINEAR)
         cover = cv2.dilate(mask[window].astype(np.uint8) * np.uint8(255), np.ones((5, 5), np.uint8))
-        share = cv2.GaussianBlur(cover, (0, 0), EDGE_PX).astype(np.float32)[..., None] / 255
+        share = cv2.GaussianBlur(cover, (0, 0), EDGE_PX).astype(np.float32) / 255
         # Within the mask nothing of the thing is left, at its edge neither.
         share[mask[window]] = 1
-        part[:] = (part + share * (smooth.astype(np.float32) - part) + 0.5).astype(np.uint8)
+        part[:] = cv2.blendLinear(smooth, part, share, 1 - share)
     return picture
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -25,18 +26,21 @@ def quantiser_step(path: Path) -> float | None:
 
     The median over pictures at PLACES places spread over the file. Raises MediaError.
     """
+    import av
+
     steps: list[float] = []
     with open_media(path) as container:
         stream = picture_stream(container, path)
         stream.codec_context.options = {"export_side_data": "venc_params"}
         length = container.duration or 0
         for place in range(PLACES):
-            if place:
-                container.seek(length * place // PLACES)
-            for picture in islice(container.decode(stream), FRAMES):
-                step = _step(cast("VideoEncParams | None", _parameters(picture)))
-                if step is not None:
-                    steps.append(step)
+            with suppress(av.error.FFmpegError):  # a damaged place tells what comes before the damage
+                if place:
+                    container.seek(length * place // PLACES)
+                for picture in islice(container.decode(stream), FRAMES):
+                    step = _step(cast("VideoEncParams | None", _parameters(picture)))
+                    if step is not None:
+                        steps.append(step)
     return float(np.median(steps)) if steps else None
 
 
