@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from tools.base import MissingModel
 from tools.nn.figures import beats_embedded
 from tools.restoration.denoise import Denoiser, IsKey, TemporalDenoiser
+from tools.restoration.missing import missing
 
 Name = Literal["temporal", "keyframes_gan"]
 Choice = Literal["auto", "temporal", "keyframes_gan"]
@@ -37,9 +37,7 @@ def choose(
 
     weights = _weights(models)
     if weights is None:
-        folder = f"{models or '$VIDERE_MODELS'}/{FOLDER}"
-        command = f"python -m tools.restoration.train --model keyframes_gan --steps 100000 --out {folder}"
-        raise MissingModel(f"no weights of Keyframes-GAN here: put net_g_55000.pth into {folder}, or {command}")
+        raise missing(models, FOLDER, "Keyframes-GAN", "net_g_55000.pth")
     return KeyframesDenoiser.from_pretrained(weights, is_key, device=device)
 
 

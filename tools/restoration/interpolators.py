@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from tools.base import MissingModel
 from tools.nn.figures import beats_embedded
 from tools.restoration.interpolation import FlowInterpolator, Interpolator
+from tools.restoration.missing import missing
 
 Name = Literal["flow", "vfimamba"]
 Choice = Literal["auto", "flow", "vfimamba"]
@@ -31,9 +31,7 @@ def choose(models: Path | None, model: Choice = "auto", *, device: str = "cpu") 
 
     weights = _weights(models)
     if weights is None:
-        folder = f"{models or '$VIDERE_MODELS'}/{FOLDER}"
-        command = f"python -m tools.restoration.train --model vfimamba --steps 100000 --out {folder}"
-        raise MissingModel(f"no weights of VFIMamba here: put the released VFIMamba_S.pkl into {folder}, or {command}")
+        raise missing(models, FOLDER, "VFIMamba", "VFIMamba_S.pkl")
     return MambaInterpolator.from_pretrained(weights, device=device)
 
 

@@ -8,9 +8,9 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from tools.base import MissingModel
 from tools.media.frame import Frame, Picture
 from tools.nn.figures import beats_embedded
+from tools.restoration.missing import missing
 from tools.restoration.removal import remove
 from tools.restoration.shots import Frames, HoleAt
 
@@ -59,11 +59,7 @@ def choose(models: Path | None, model: Choice = "auto", *, device: str = "cpu") 
 
     weights = _weights(models)
     if weights is None:
-        folder = f"{models or '$VIDERE_MODELS'}/{FOLDER}"
-        command = f"python -m tools.restoration.train --model e2fgvi --steps 100000 --out {folder}"
-        raise MissingModel(
-            f"no weights of E2FGVI here: put the released E2FGVI-HQ-CVPR22.pth into {folder}, or {command}"
-        )
+        raise missing(models, FOLDER, "E2FGVI", "E2FGVI-HQ-CVPR22.pth")
     return E2fgviRemover.from_pretrained(weights, device=device)
 
 

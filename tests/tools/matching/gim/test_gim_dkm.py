@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from tests.tools.matching.gim.learning import learnt
 from tools.matching.gim.dkm.gaussian_process import GaussianProcess, cosine_kernel
 from tools.matching.gim.dkm.grid import centres, seen_at, to_pixels, to_places
 from tools.matching.gim.dkm.network import SIZES, Dense, Dkm, pad
@@ -207,15 +208,7 @@ def test_labels_at_the_truth_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_pair_is_learnt_by_heart() -> None:
     model = Dkm(SIZES["tiny"]).train()
     batch = Examples(1, side_px=64, seed=3)(0)
-    optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
-    history = []
-    for _ in range(60):
-        terms = objective(model, batch)
-        loss = torch.stack(list(terms.values())).sum()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        history.append({name: value.item() for name, value in terms.items()})
+    history = learnt(model, objective, batch, 60)
     assert history[-1]["places"] < 0.2 * history[0]["places"]
     assert history[-1]["certainty"] < 0.8 * history[0]["certainty"]
     homography = batch.truths[0].homography

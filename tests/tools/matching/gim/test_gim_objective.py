@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from tests.tools.matching.gim.learning import learnt
 from tools.matching.gim.examples import Batch, Examples, Truth
 from tools.matching.gim.network import CELL_PX, SIZES, Gim, cell_points
 from tools.matching.gim.objective import _choice, cells_of, focal, objective, warp, weighted_error
@@ -90,15 +91,7 @@ def test_both_kinds_of_pairs_give_finite_terms_and_gradients() -> None:
 def test_a_pair_is_learnt_by_heart() -> None:
     model = Gim(SIZES["tiny"]).train()
     batch = Examples(1, side_px=96, seed=3)(0)
-    optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
-    history = []
-    for _ in range(90):
-        terms = objective(model, batch)
-        loss = torch.stack(list(terms.values())).sum()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        history.append({name: value.item() for name, value in terms.items()})
+    history = learnt(model, objective, batch, 90)
     assert history[-1]["coarse"] < 0.2 * history[0]["coarse"]
     assert history[-1]["fine"] < 0.1 * history[0]["fine"]
     found = model.match(batch.first[0], batch.second[0])

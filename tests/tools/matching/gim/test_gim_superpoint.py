@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.tools.matching.gim.learning import learnt
 from tools.matching.gim.augment import transform
 from tools.matching.gim.corners import draw_corners
 from tools.matching.gim.superpoint import CELL_PX, SIZES, Dense, SuperPoint, peaks, suppress
@@ -144,15 +145,7 @@ def test_adapted_points_are_what_many_views_show() -> None:
 def test_a_batch_is_learnt_by_heart() -> None:
     model = SuperPoint(SIZES["tiny"]).train()
     batch = DetectorExamples(1, side_px=96, seed=3)(0)
-    optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
-    history = []
-    for _ in range(100):
-        terms = objective(model, batch)
-        loss = torch.stack(list(terms.values())).sum()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        history.append({name: value.item() for name, value in terms.items()})
+    history = learnt(model, objective, batch, 100)
     assert history[-1]["points"] < 0.2 * history[0]["points"]
     assert history[-1]["descriptors"] < 0.3 * history[0]["descriptors"]
     with torch.no_grad():
