@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from agent.events import OnEvent
 from planners.answer import Answer
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 Approve = Callable[[ApprovalRequired], bool]
 """Asks a person whether something may be done."""
+Effort = Literal["fast", "standard", "deep"]
+EFFORTS: dict[Effort, float] = {"fast": 0.25, "standard": 1.0, "deep": 4.0}
+"""So many times the search budget of the settings: rollouts, tool calls, seconds, and what a language model may use
+(not money, which is a person's word)."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Caller:
     """Without it a question in a thread waits, and one by itself does without what is not approved."""
     emit: OnEvent = lambda _event: None
     """Told of every step."""
+    effort: Effort = "standard"
+    """How far the search may go."""
 
 
 @dataclass
@@ -64,6 +70,9 @@ class Run:
     """Of the searches, one a video."""
     missing: list[str] = field(default_factory=list)
     """What was wrong with the language model, where one is set, or was not approved."""
+    question: str = ""
+    resolved: str = ""
+    """The question, and what it says when it stands by itself; there when it is answered."""
     meant: str = ""
     """What the question was taken to mean, where that is not what it says."""
     answer: Answer | None = None

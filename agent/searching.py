@@ -11,6 +11,7 @@ from langgraph.types import interrupt
 from agent.events import Searched
 from agent.learning import experienced
 from agent.llm import Planner, with_llm
+from agent.run import EFFORTS
 from agent.verifying import verifier
 from planners.budget import SPENDING, Budget
 from planners.embedded.goal import read_goals
@@ -79,7 +80,8 @@ def search_video(run: Run, context: ToolContext, task: Task, share: float) -> Se
     while True:
         consent = Consent(said, run.settings.ask_above_seconds)
         try:
-            return _search(run, context, task, _budget(run.settings, task, share, consent), watch, consent)
+            budget = _budget(run.settings, task, share, EFFORTS[run.caller.effort], consent)
+            return _search(run, context, task, budget, watch, consent)
         except ApprovalRequired as need:
             saved = watch.saved()
             if run.store is not None and saved is not None:
@@ -104,18 +106,18 @@ def _agreed(run: Run, need: ApprovalRequired) -> bool:
     return bool(said["agreed"])
 
 
-def _budget(settings: Settings, task: Task, share: float, consent: Consent) -> Budget:
+def _budget(settings: Settings, task: Task, share: float, effort: float, consent: Consent) -> Budget:
     limit = math.inf if settings.max_money is None else settings.max_money
     ask_above = math.inf if settings.ask_above_money is None else settings.ask_above_money
     said = consent.said.get(SPENDING)
     if said is False:
         limit = min(limit, ask_above)
     return Budget(
-        max_rollouts=settings.max_rollouts,
-        max_tool_calls=settings.max_tool_calls,
-        max_seconds=settings.max_seconds * share * (WORK if read_goals(task.question, task.duration_s) else 1.0),
-        max_llm_calls=max(1, int(settings.max_llm_calls * share)),
-        max_tokens=int(settings.max_llm_tokens * share),
+        max_rollouts=max(1, round(settings.max_rollouts * effort)),
+        max_tool_calls=max(1, round(settings.max_tool_calls * effort)),
+        max_seconds=settings.max_seconds * effort * share * (WORK if read_goals(task.question, task.duration_s) else 1),
+        max_llm_calls=max(1, int(settings.max_llm_calls * effort * share)),
+        max_tokens=int(settings.max_llm_tokens * effort * share),
         max_money=limit * share,
         ask_above_money=ask_above * share if said is None else math.inf,
     )
