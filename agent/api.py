@@ -84,11 +84,12 @@ class VideoAgent:
         from agent.ingest import IngestTools
         from tools.builtin import derived_extractors, extractors
         from tools.retrieval.minilm import MiniLMEmbedder
+        from tools.retrieval.remembered import RememberingEmbedder
 
         return IngestTools(
             extractors(self.settings.models),
             derived_extractors(),
-            MiniLMEmbedder(),
+            RememberingEmbedder(MiniLMEmbedder()),
         )
 
     @cached_property
@@ -109,7 +110,7 @@ class VideoAgent:
         """Conversations, and results of tools. Raises InvalidArguments when its folder cannot be used."""
         from agent.store import AgentStore
 
-        return AgentStore(self.settings.state or _state_folder(str(self._root)), self.registry)
+        return AgentStore(self.settings.state or state_folder(str(self._root)), self.registry)
 
     @property
     def _watched(self) -> dict[str, Any]:
@@ -249,7 +250,7 @@ def _paths(video: Videos) -> list[str | Path]:
     return [video] if isinstance(video, str | Path) else list(video)
 
 
-def _state_folder(root: str) -> Path:
+def state_folder(root: str) -> Path:
     """Beside the memories when these are in a local folder; else in the user's own, by the library's address."""
     if "://" not in root:
         return Path(root) / "agent"

@@ -67,14 +67,17 @@ def ingest(
 
     The id of a video that the library knows stands for it as it is: a live stream is asked about by its id.
     """
+    from memory.segments import segment_name
+
     if _is_known_id(path, library):
         return IngestReport(str(path))
     video_id, info = register(path, library)
     report = IngestReport(video_id, warning=info.warning if info else "")
     todo: list[Feed] = []
+    present = library.open(video_id).segments()
     for make in tools.extractors:
         extractor = make()
-        if library.has_segment(video_id, extractor.name, extractor.version, extractor.params()):
+        if segment_name(extractor.name, extractor.version, extractor.params()) in present:
             report.reused.append(extractor.name)
         else:
             todo.append(Feed(extractor))
@@ -282,18 +285,21 @@ def _derive(library: Library, report: IngestReport, tools: IngestTools, progress
 
     What tools wrote into the memory (captions) is no input: the tools index it themselves.
     """
+    from memory.segments import segment_name
+
     derived = [make() for make in tools.derived]
     extractors = [make().name for make in tools.extractors]
+    memory = library.open(report.video_id)
     for number, extractor in enumerate(derived):
-        memory = library.open(report.video_id)
         before = tuple(f"{name}-" for name in (*extractors, *(other.name for other in derived[:number])))
         inputs = sorted(name for name in memory.segments() if name.startswith(before))
         params = extractor.params() | {"inputs": inputs}
-        if library.has_segment(report.video_id, extractor.name, extractor.version, params):
+        if segment_name(extractor.name, extractor.version, params) in memory.segments():
             report.reused.append(extractor.name)
             continue
         progress(f"indexing ({extractor.name})", 1.0)
         started = time.perf_counter()
         tables = extractor.derive(memory, tools.embedder)
         library.write_segment(report.video_id, extractor.name, extractor.version, params, tables)
+        memory = library.open(report.video_id)
         report.seconds[extractor.name] = time.perf_counter() - started
