@@ -1,4 +1,4 @@
-"""An embedder that does not compute a vector twice: exemplars of skills and questions come again with every question."""
+"""An embedder that computes no vector twice: exemplars of skills and questions come again with every question."""
 
 from __future__ import annotations
 
