@@ -63,6 +63,19 @@ class Settings(BaseSettings):
     approved_tools: tuple[str, ...] = Field(
         (), description="Tools with effects (files, network, money) that a language model may call unasked."
     )
+    server_host: str = Field("127.0.0.1", description="Address that `videre serve` listens at; others need a token.")
+    server_port: int = Field(8417, ge=0, le=65535, description="Its port; 0 = a free one.")
+    server_token: SecretStr = Field(SecretStr(""), description="What clients of the server have to show.")
+    server_hosts: tuple[str, ...] = Field((), description="Names under which the server is reached (behind a proxy).")
+    server_folder: Path | None = Field(
+        None, description="Folder of uploads, jobs and artefacts; empty = `server` in the folder of conversations."
+    )
+    server_folders: tuple[Path, ...] = Field((), description="Folders whose videos clients may name by path.")
+    server_workers: int | None = Field(None, ge=1, description="Processes that answer; empty = one a core.")
+    server_worker_memory_gb: float = Field(8.0, gt=0, description="Memory (GiB) that a process opening media may take.")
+    server_max_upload_gb: float = Field(4.0, gt=0, description="Largest file (GB) that may be uploaded.")
+    server_quota_gb: float = Field(50.0, gt=0, description="Disk (GB) that all uploads together may take.")
+    server_requests_per_minute: int = Field(600, ge=1, description="Requests that one address may make in a minute.")
 
     @model_validator(mode="after")
     def _priced(self) -> Settings:

@@ -1,0 +1,63 @@
+"""Pools for tests: real worker processes with tasks of the tests' own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from agent.server.options import ServerOptions
+from agent.server.pool import Task, WorkerPool
+from agent.settings import Settings
+
+TASKS = "tests.agent.server.worker_tasks"
+
+
+def options(folder: Path, **changes: Any) -> ServerOptions:
+    base = ServerOptions(
+        host="127.0.0.1", port=0, token="", folder=folder, answer_workers=1, media_workers=1, waiting=2
+    )
+    return replace(base, **changes)
+
+
+@asynccontextmanager
+async def pool(folder: Path, **changes: Any) -> AsyncIterator[WorkerPool]:
+    """A pool that is gone afterwards, as are all its processes."""
+    settings = Settings(home=str(folder / "library"), llm_api_key="sk-secret", server_token="tok-secret")
+    made = WorkerPool(settings, options(folder, **changes), tasks=TASKS)
+    pids: list[int] = []
+    try:
+        yield made
+        pids = made.pids()
+    finally:
+        await made.close()
+    assert [pid for pid in pids if is_alive(pid)] == []
+
+
+async def first(task: Task, event: str) -> dict[str, Any]:
+    """The first event of that name."""
+    async for found in task.events():
+        if found["event"] == event:
+            return found
+    raise AssertionError(f"the task ended without {event}: {await task.result()}")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs (one that only waits to be collected does not)."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return status != "Z"
+
+
+async def until(true: Callable[[], bool], within_s: float = 20.0) -> None:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen"
+        await asyncio.sleep(0.02)
