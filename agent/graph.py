@@ -144,6 +144,7 @@ def answer(state: AskState, runtime: Runtime[Run]) -> AskState:
     if run.answer is None:  # see verify
         (understand if state["settled"] else verify)(state, runtime)
     assert run.answer is not None
+    run.question, run.resolved = state["question"], state["resolved"]
     if run.store is not None:
         run.store.turns.save(run.thread, run.trace_id, state["question"], state["resolved"], run.answer)
     run.caller.emit(Finished(run.trace_id, run.answer))

@@ -12,6 +12,8 @@ import typer
 
 from agent.cli.errors import CANNOT
 from agent.cli.progress import ProgressBar, progress_bar
+from agent.cli.tracing import check_trace_file, write_trace
+from agent.text import plain
 
 if TYPE_CHECKING:
     from agent.api import VideoAgent
@@ -25,6 +27,9 @@ def ask(
     option: Annotated[list[str] | None, typer.Option(help="A choice; repeat it: a multiple-choice question.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     trace: Annotated[bool, typer.Option(help="Show the search tree on stderr.")] = False,
+    trace_file: Annotated[
+        Path | None, typer.Option(help="Write the search tree as a page or data: .html, .json.")
+    ] = None,
     save: Annotated[Path | None, typer.Option(help="Folder for annotated pictures of the evidence.")] = None,
     thread: Annotated[str, typer.Option(help="Conversation; later questions need no video and may refer back.")] = "",
     at: Annotated[str, typer.Option(help="Ask at a step of the past of --thread (see videre thread points).")] = "",
@@ -34,15 +39,19 @@ def ask(
         raise typer.BadParameter('give at least one video and then the question: videre ask clip.mp4 "How many shots?"')
     if at and not thread:
         raise typer.BadParameter("--at needs --thread NAME")
+    if trace_file is not None:
+        check_trace_file(trace_file)
     videos, question = [Path(word) for word in words[:-1]], words[-1]
     if not thread:
-        return ask_and_print(videos, question, options=option, as_json=as_json, trace=trace, save=save)
+        return ask_and_print(
+            videos, question, options=option, as_json=as_json, trace=trace, trace_file=trace_file, save=save
+        )
     from agent.api import VideoAgent
 
     with progress_bar() as progress:
         agent = VideoAgent(progress=progress, approve=approver(progress))
         answer = agent.thread(thread).ask(question, videos, option or (), at=at, save=save)
-    return print_and_rate(agent, answer, as_json=as_json, trace=trace)
+    return print_and_rate(agent, answer, as_json=as_json, trace=trace, trace_file=trace_file)
 
 
 def ask_and_print(
@@ -52,6 +61,7 @@ def ask_and_print(
     options: list[str] | None = None,
     as_json: bool = False,
     trace: bool = False,
+    trace_file: Path | None = None,
     save: Path | None = None,
 ) -> int:
     """Ask, print the answer on stdout, and give the exit status."""
@@ -60,7 +70,7 @@ def ask_and_print(
     with progress_bar() as progress:
         agent = VideoAgent(progress=progress, approve=approver(progress))
         answer = agent.ask(videos, question, options, save=save)
-    return print_and_rate(agent, answer, as_json=as_json, trace=trace)
+    return print_and_rate(agent, answer, as_json=as_json, trace=trace, trace_file=trace_file)
 
 
 def approver(bar: ProgressBar) -> Approve | None:
@@ -75,7 +85,14 @@ def approver(bar: ProgressBar) -> Approve | None:
     return approve
 
 
-def print_and_rate(agent: VideoAgent, answer: Answer, *, as_json: bool = False, trace: bool = False) -> int:
+def print_and_rate(
+    agent: VideoAgent,
+    answer: Answer,
+    *,
+    as_json: bool = False,
+    trace: bool = False,
+    trace_file: Path | None = None,
+) -> int:
     """Print the answer that the agent has just given on stdout, its search and warnings on stderr; the exit status."""
     run = agent.last_run
     assert run is not None
@@ -86,16 +103,20 @@ def print_and_rate(agent: VideoAgent, answer: Answer, *, as_json: bool = False, 
         searched = run.titles([result.task.videos[0] for result in run.results])
         for result in run.results:
             if len(searched) > 1:
-                typer.echo(f"{searched[result.task.videos[0]]}: {result.task.question}", err=True)
+                typer.echo(plain(f"{searched[result.task.videos[0]]}: {result.task.question}"), err=True)
             typer.echo(render_tree(result.trace), err=True)
+    if trace_file is not None:
+        from agent.trace_document import trace_document
+
+        write_trace(trace_file, trace_document(run), answer, agent.library)
     for report in run.reports:
         if report.warning:
-            typer.echo(f"videre: warning: {report.warning}", err=True)
+            typer.echo(f"videre: warning: {plain(report.warning)}", err=True)
     if as_json:
         typer.echo(json.dumps(answer.to_json(), ensure_ascii=False))
     else:
         if run.meant:
-            typer.secho(run.meant, dim=True)
+            typer.secho(plain(run.meant), dim=True)
         print_answer(answer, titles if len(titles) > 1 or len(run.results) > 1 else {})
     return CANNOT if answer.status == "cannot" else 0
 
@@ -103,7 +124,10 @@ def print_and_rate(agent: VideoAgent, answer: Answer, *, as_json: bool = False, 
 def print_answer(answer: Answer, titles: Mapping[str, str]) -> None:
     """For a person: the answer, how sure, and where to check it; `titles` by video id, where they are of interest."""
     from rich.console import Console
-    from rich.markup import escape
+    from rich.markup import escape as marked
+
+    def escape(text: str) -> str:
+        return marked(plain(text))
 
     console = Console(highlight=False)
     said = answer.answer if answer.option is None else f"{answer.option}  ({answer.answer})"
@@ -115,7 +139,7 @@ def print_answer(answer: Answer, titles: Mapping[str, str]) -> None:
         where = f"{escape(titles[item.video])} " if item.video in titles else ""
         console.print(
             f"  [dim]{where}{item.start_s:.2f}-{item.end_s:.2f} s{box}[/]{escape(text)} "
-            f"[dim]({item.tool}, {item.model})[/]"
+            f"[dim]({escape(item.tool)}, {escape(item.model)})[/]"
         )
     for file in answer.artifacts:
         told = f"  [dim]{file.kind}:[/] {escape(file.path)} [dim]({escape(file.description)})[/]"

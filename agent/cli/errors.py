@@ -6,6 +6,8 @@ import sys
 
 import typer
 
+from agent.text import plain
+
 BAD_INPUT = 2
 CANNOT = 3
 
@@ -27,9 +29,12 @@ def run_app(app: typer.Typer) -> int:
         from tools.base import MissingModel, Refused, RunError, ToolFailed, VidereError
 
         if isinstance(error, OSError) and error.filename is not None:
-            said = f"{error.filename}: {error.strerror}; free it, or name another place (VIDERE_HOME, --save, --out)"
+            said = (
+                plain(f"{error.filename}: {error.strerror}")
+                + "; free it, or name another place (VIDERE_HOME, --save, --out)"
+            )
         elif isinstance(error, VidereError | LibraryError):
-            said = " ".join(str(error).split())
+            said = " ".join(plain(str(error)).split())
         else:
             raise
         print(f"videre: {said}", file=sys.stderr)

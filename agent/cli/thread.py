@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,8 @@ import typer
 from agent.cli.ask import print_and_rate
 from agent.cli.errors import BAD_INPUT
 from agent.cli.progress import progress_bar
+from agent.cli.tracing import check_trace_file, drawn_tree, write_trace
+from agent.text import plain
 
 if TYPE_CHECKING:
     from agent.thread import Thread
@@ -32,6 +35,7 @@ def overview(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from agent.api import VideoAgent
@@ -42,7 +46,9 @@ def overview(context: typer.Context) -> None:
         return
     table = Table("thread", "questions", "latest", "asked")
     for one in threads:
-        table.add_row(one.name, str(one.turns), one.last_question, f"{datetime.fromtimestamp(one.last_at):%F %T}")
+        table.add_row(
+            one.name, str(one.turns), escape(plain(one.last_question)), f"{datetime.fromtimestamp(one.last_at):%F %T}"
+        )
     Console().print(table)
 
 
@@ -58,15 +64,15 @@ def show(name: Name) -> None:
         typer.echo(f"There is no thread {name!r}; 'videre thread' lists them.")
         return
     for turn in turns:
-        console.print(f"[bold]> {escape(turn.question)}[/]")
+        console.print(f"[bold]> {escape(plain(turn.question))}[/]")
         if turn.resolved != turn.question:
-            console.print(f"  [dim]taken as: {escape(turn.resolved)}[/]")
+            console.print(f"  [dim]taken as: {escape(plain(turn.resolved))}[/]")
         said = turn.answer.answer if turn.answer.option is None else turn.answer.option
-        console.print(f"{escape(said)}  [dim]{turn.answer.status}, confidence {turn.answer.confidence:.2f}[/]")
+        console.print(f"{escape(plain(said))}  [dim]{turn.answer.status}, confidence {turn.answer.confidence:.2f}[/]")
     if pending is not None:
-        console.print(f"[bold]> {escape(pending.question)}[/]")
+        console.print(f"[bold]> {escape(plain(pending.question))}[/]")
         if pending.action:
-            console.print(f"[yellow]waits for you:[/] {escape(pending.action)} ({escape(pending.why)})")
+            console.print(f"[yellow]waits for you:[/] {escape(plain(f'{pending.action} ({pending.why})'))}")
             console.print(f"  videre thread approve {escape(name)}   or   videre thread deny {escape(name)}")
         else:
             console.print(f"[yellow]interrupted before {pending.next_step}:[/] videre thread resume {escape(name)}")
@@ -101,11 +107,42 @@ def _finish(name: str, as_json: bool, agreed: bool | None) -> int:
 
 
 @app.command()
+def trace(
+    name: Name,
+    out: Annotated[Path | None, typer.Option(help="File to write: a page (.html) or data (.json).")] = None,
+    question: Annotated[int, typer.Option(min=0, help="Which question, counted from 1; 0 = the latest.")] = 0,
+) -> None:
+    """How a question was answered: the tree of its search, in the terminal or as a file."""
+    from agent.api import VideoAgent
+    from agent.trace_document import trace_document_from_snapshot
+    from tools.base import InvalidArguments
+
+    if out is not None:
+        check_trace_file(out)
+    agent = VideoAgent()
+    thread = agent.thread(name)
+    turns, pending = thread.turns(), thread.pending
+    ids = [turn.trace_id for turn in turns] + ([pending.trace_id] if pending is not None else [])
+    if question > len(ids) or not ids:
+        raise InvalidArguments(f"thread {name!r} has {len(ids)} question(s): 'videre thread show {name}' lists them")
+    number = (question or len(ids)) - 1
+    document = trace_document_from_snapshot(agent.store, ids[number], agent.library)
+    if out is not None:
+        write_trace(out, document, turns[number].answer if number < len(turns) else None, agent.library)
+        typer.echo(str(out))
+        return
+    from rich.console import Console
+
+    for tree in document["trees"]:
+        Console(highlight=False).print(drawn_tree(tree))
+
+
+@app.command()
 def points(name: Name) -> None:
     """Steps of the past; those with a question answered can be gone back to, and asked at (`videre ask --at ID`)."""
     for point in _thread(name).points():
         what = f"before {point.next_step}" if point.next_step else "answered"
-        typer.echo(f"{point.id}  {point.at.astimezone():%F %T}  {what:<17}  {point.question}")
+        typer.echo(plain(f"{point.id}  {point.at.astimezone():%F %T}  {what:<17}  {point.question}"))
 
 
 @app.command()

@@ -28,6 +28,16 @@ class Searches:
         rows = self._database.rows("SELECT snapshot FROM search WHERE search_id = ?", (search_id,))
         return json.loads(rows[0][0]) if rows and rows[0][0] is not None else None
 
+    def of(self, trace_id: str) -> list[dict[str, Any]]:
+        """The latest snapshots of all searches of a question, in the order in which they were begun."""
+        rows = self._database.rows(
+            "SELECT search_id, snapshot FROM search WHERE substr(search_id, 1, ?) = ? AND snapshot IS NOT NULL "
+            "ORDER BY rowid",
+            (len(trace_id) + 1, f"{trace_id}:"),
+        )
+        # Keys of questions are free texts, ids of videos hold no colon.
+        return [json.loads(snapshot) for search_id, snapshot in rows if ":" not in search_id[len(trace_id) + 1 :]]
+
     def agree(self, thread: str, search_id: str, consent: Mapping[str, bool]) -> None:
         """Replace what a person said in a search, by action."""
         self._database.write(

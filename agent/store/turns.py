@@ -59,6 +59,11 @@ class Turns:
         found = {row[0]: SavedTurn(row[0], row[1], row[2], row[3], _answers.validate_json(row[4])) for row in rows}
         return [found[one] for one in trace_ids if one in found]
 
+    def thread_of(self, trace_id: str) -> str:
+        """The conversation of a turn; empty for one that is not there."""
+        rows = self._database.rows("SELECT thread FROM turn WHERE trace_id = ?", (trace_id,))
+        return str(rows[0][0]) if rows else ""
+
     def threads(self) -> list[ThreadInfo]:
         """All conversations, the latest first."""
         rows = self._database.rows(
