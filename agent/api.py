@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from agent.store.turns import ThreadInfo
     from agent.thread import Thread
     from memory import Library
+    from memory.experience import Experience
     from planners.answer import Answer
     from tools.base import ToolContext
     from tools.registry import Registry
@@ -39,7 +41,9 @@ Videos = str | Path | Sequence[str | Path]
 class VideoAgent:
     """Answers questions about videos; watches a video once and keeps what it saw in a library.
 
-    `library` is the folder of memories (default: the settings'); `progress(text, share)` is told what is going on;
+    `library` is the folder of memories (default: the settings'); `artifacts` is a folder in which each question gets
+    one of its own for the files that tools write; `folders` are those out of which tools may be told to read files
+    (default: any); `progress(text, share)` is told what is going on;
     `cancelled()` is asked at least once a second whether to stop; `approve(need)` asks a person whether something with
     effects, or that costs much, may be done.
     """
@@ -49,12 +53,16 @@ class VideoAgent:
         library: str | Path | None = None,
         *,
         settings: Settings | None = None,
+        artifacts: str | Path | None = None,
+        folders: Sequence[Path] | None = None,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
         approve: Approve | None = None,
     ) -> None:
         self.settings = settings or Settings.read()
         self._root = library if library is not None else self.settings.home
+        self._artifacts = Path(artifacts) if artifacts is not None else None
+        self._folders = None if folders is None else tuple(folder.resolve() for folder in folders)
         default = Caller()
         self.caller = Caller(progress or default.progress, cancelled or default.cancelled, approve)
         self.last_run: Run | None = None
@@ -93,6 +101,12 @@ class VideoAgent:
         )
 
     @cached_property
+    def _experience(self) -> Experience:
+        from memory.experience import Experience
+
+        return Experience(self.library.root, self._ingest_tools.embedder.space)
+
+    @cached_property
     def _graph(self) -> Any:
         from agent.graph import build_graph
 
@@ -116,14 +130,29 @@ class VideoAgent:
     def _watched(self) -> dict[str, Any]:
         return {"progress": self.caller.progress, "cancelled": self.caller.cancelled}
 
-    def ingest(self, video: str | Path) -> IngestReport:
-        """Watch a video (what is missing of it). Raises MediaError for a file that is no video."""
+    def warm_up(self) -> None:
+        """Load what the first question would otherwise wait for: libraries, tools, the network that embeds texts."""
+        import cv2  # noqa: F401
+        import duckdb  # noqa: F401
+
+        import memory.video_memory  # noqa: F401
+
+        self._ingest_tools.embedder.embed(["warm"])
+        for used in (self.registry, self.gate, self._graph, self.threads_graph):
+            log.debug("loaded %s", type(used).__name__)
+
+    def ingest(self, video: str | Path, *, title: str = "") -> IngestReport:
+        """Watch a video (what is missing of it). Raises MediaError for a file that is no video.
+
+        `title` names it for people, where its file has no name that says anything.
+        """
         from agent.ingest import ingest
 
         return ingest(
             Path(video),
             self.library,
             self._ingest_tools,
+            title=title,
             progress=self.caller.progress,
             cancelled=self.caller.cancelled,
         )
@@ -212,19 +241,27 @@ class VideoAgent:
         """What one pass through the graph works with; in a thread it is kept."""
         from agent.run import Run
 
+        trace_id = trace_id or uuid.uuid4().hex[:12]
         return Run(
             settings=self.settings,
             library=self.library,
             registry=self.registry,
             ingest_tools=self._ingest_tools,
-            artifacts=Path(artifacts) if artifacts is not None else Path(tempfile.gettempdir()) / "videre-artifacts",
-            trace_id=trace_id or uuid.uuid4().hex[:12],
+            artifacts=Path(artifacts) if artifacts is not None else self._artifacts_of(trace_id),
+            folders=self._folders,
+            trace_id=trace_id,
             gate=self.gate,
+            experience=self._experience,
             caller=caller or self.caller,
             thread=thread,
             store=self.store if thread else None,
             cache=self._kept_results,
         )
+
+    def _artifacts_of(self, trace_id: str) -> Path:
+        if self._artifacts is None:
+            return Path(tempfile.gettempdir()) / "videre-artifacts"
+        return self._artifacts / folder_name(trace_id)
 
     def context(self, video: Videos, artifacts: str | Path) -> ToolContext:
         """A context for calling single tools on ingested videos (ingests what is missing)."""
@@ -236,6 +273,7 @@ class VideoAgent:
             library=self.library,
             videos=video_ids,
             artifacts=Path(artifacts),
+            folders=self._folders,
             embedder=self._ingest_tools.embedder,
             gate=self.gate,
             vision=own_vision(self.settings, self.caller.cancelled),
@@ -248,6 +286,13 @@ class VideoAgent:
 
 def _paths(video: Videos) -> list[str | Path]:
     return [video] if isinstance(video, str | Path) else list(video)
+
+
+def folder_name(trace_id: str) -> str:
+    """Of the files of a question: its id, unless that is a free text, which could name any folder."""
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", trace_id):
+        return trace_id
+    return hashlib.sha256(trace_id.encode()).hexdigest()[:16]
 
 
 def state_folder(root: str) -> Path:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def experienced(policy: Policy, root: str, embedder: Embedder, question: str) -> Policy:
+def experienced(policy: Policy, experience: Experience, embedder: Embedder, question: str) -> Policy:
     """The policy, advised by what did well for like questions; itself where nothing is known."""
     try:
-        weights = Experience(root, embedder.space).priors(embedder.embed([question])[0])
+        weights = experience.priors(embedder.embed([question])[0])
     except (OSError, ValueError) as error:
         log.warning("past searches cannot be read (%s); this one goes without", error)
         return policy

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agent.settings import Settings
     from agent.store import AgentStore
     from memory import Library
+    from memory.experience import Experience
     from planners.state import Observation
     from tools.registry import Registry
     from tools.safety.gate import Gate
@@ -58,6 +59,10 @@ class Run:
     trace_id: str
     gate: Gate
     """Judges questions, and what tools make."""
+    experience: Experience
+    """What did well in past searches."""
+    folders: Sequence[Path] | None = None
+    """Out of which tools may be told to read files; None = any."""
     caller: Caller = Caller()
     thread: str = ""
     """The conversation; empty = a question by itself, of which nothing is kept."""
@@ -82,8 +87,12 @@ class Run:
         return _told_apart({one: self.library.video(one).title or one for one in video_ids})
 
     def file_names(self, video_ids: Sequence[str]) -> dict[str, str]:
-        """As `titles`, with the endings of the files."""
-        return _told_apart({one: self.library.video(one).path.name or one for one in video_ids})
+        """As `titles`, with the endings of the files where that is what the videos go by."""
+        records = {one: self.library.video(one) for one in video_ids}
+        titled = {one for one, video in records.items() if video.title != video.path.stem}
+        return _told_apart(
+            {one: (video.title if one in titled else video.path.name) or one for one, video in records.items()}
+        )
 
     def context(self, video_ids: list[str]) -> ToolContext:
         """For tools that look at these videos."""
@@ -91,6 +100,7 @@ class Run:
             library=self.library,
             videos=video_ids,
             artifacts=self.artifacts,
+            folders=self.folders,
             embedder=self.ingest_tools.embedder,
             models=self.settings.models,
             device=self.settings.device,

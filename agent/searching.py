@@ -127,7 +127,7 @@ def _search(run: Run, context: ToolContext, task: Task, budget: Budget, watch: W
     settings, embedder = run.settings, run.ingest_tools.embedder
     policy: Policy = EmbeddedPolicy(embedder)
     if settings.learn:
-        policy = experienced(policy, run.library.root, embedder, task.question)
+        policy = experienced(policy, run.experience, embedder, task.question)
     environment = ToolEnvironment(run.registry, context, run.cache, consent)
     plain = Planner(policy, verifier(context, environment, budget))
     with with_llm(plain, task.question, settings, run.registry, context, budget) as planner:

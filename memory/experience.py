@@ -14,6 +14,7 @@ what it says is bounded (`priors`), a question counts once however often it was 
 from __future__ import annotations
 
 import base64
+import heapq
 import json
 import logging
 import os
@@ -83,8 +84,8 @@ class Experience:
         """Nothing is created before the first episode. Raises memory.storage.StoreError for what is no library."""
         self._store = open_store(root)
         self._space = space
-        self._read: dict[str, dict[str, Known]] = {}
-        """By file (they never change): its episodes by id."""
+        self._read: dict[str, _File] = {}
+        """What was read last, by the files' names: they never change."""
 
     def record(self, *episodes: Episode) -> None:
         """Add the episodes of a search. Raises OSError when the disk does."""
@@ -98,16 +99,18 @@ class Experience:
 
     def episodes(self) -> list[Episode]:
         """All episodes of the space, oldest first. What cannot be read is left out, with a line in the log."""
-        return [episode for space, episode in self._known().values() if space == self._space]
+        return [episode for space, episode in _joined(self._files()).values() if space == self._space]
 
     def nearest(self, vector: Vector, k: int) -> list[tuple[Episode, float]]:
         """The k episodes whose questions are most like a question's unit vector [D], with the cosines, best first."""
-        known = [one for one in self.episodes() if one.vector.shape == vector.shape]
-        if not known or k < 1:
-            return []
-        cosines = np.stack([one.vector for one in known]) @ vector
-        best = np.argsort(-cosines, kind="stable")[:k]
-        return [(known[number], float(cosines[number])) for number in best.tolist()]
+        cosines: dict[str, float] = {}
+        episodes: dict[str, Episode] = {}
+        for file in self._files().values():
+            ids, vectors = file.vectors(self._space, len(vector))
+            cosines |= dict(zip(ids, (vectors @ vector).tolist(), strict=True))
+            episodes |= {one: file.known[one][1] for one in ids}
+        best = heapq.nsmallest(max(k, 0), cosines, key=lambda one: (-cosines[one], one))
+        return [(episodes[one], cosines[one]) for one in best]
 
     def priors(self, vector: Vector) -> dict[str, float]:
         """How well each tool did for questions like this one: 0..1, NEUTRAL where nothing speaks for or against it.
@@ -130,35 +133,60 @@ class Experience:
                 scores[step.tool][question].append(0.0 if step.failed else worth)
         return {tool: _mean(by_question, weights) for tool, by_question in sorted(scores.items())}
 
-    def _known(self) -> dict[str, Known]:
-        """Episodes by id, in order of id; `_read` then holds exactly the files that they came from."""
+    def _files(self) -> dict[str, _File]:
+        """All that is there now, by the files' names."""
+        read = self._read
         for _ in range(ATTEMPTS):
             names = [name for name in self._store.names(FOLDER) if name.endswith((".json", ".parquet"))]
-            self._read = {name: self._read[name] for name in names if name in self._read}
+            read = {name: read[name] for name in names if name in read}
             vanished = False
             for name in names:
-                if name in self._read:
+                if name in read:
                     continue
                 try:
-                    self._read[name] = _parse(name, self._store.read(f"{FOLDER}/{name}"))
+                    read[name] = _File(_parse(name, self._store.read(f"{FOLDER}/{name}")))
                 except FileNotFoundError:  # merged by another process; what it held is in a file that is not listed yet
                     vanished = True
                 except OSError as error:
                     log.warning("experience: %s cannot be read (%s); it is left out", name, error)
             if not vanished:
                 break
-        known: dict[str, Known] = {}
-        for read in self._read.values():
-            known |= read
-        return dict(sorted(known.items()))
+        self._read = read
+        return read
 
     def _merge(self) -> None:
         """Put all that can be read into one new file and delete the files that it came from."""
-        newest = list(self._known().items())[-MAX_EPISODES:]
-        merged = list(self._read)
+        files = self._files()
+        newest = list(_joined(files).items())[-MAX_EPISODES:]
         self._store.write(f"{FOLDER}/{_new_id()}.parquet", _parquet(newest))
-        for name in merged:
+        for name in files:
             self._store.remove_file(f"{FOLDER}/{name}")
+
+
+class _File:
+    """The episodes of a file by id, and their vectors as one array."""
+
+    def __init__(self, known: dict[str, Known]) -> None:
+        self.known = known
+        self._vectors: dict[tuple[str, int], tuple[list[str], Vector]] = {}
+
+    def vectors(self, space: str, dimension: int) -> tuple[list[str], Vector]:
+        """Ids of the episodes of a space, and their vectors [N, dimension]; those of another length are left out."""
+        if (space, dimension) not in self._vectors:
+            ids = [
+                one for one, (its, episode) in self.known.items() if (its, len(episode.vector)) == (space, dimension)
+            ]
+            stacked = np.array([self.known[one][1].vector for one in ids], np.float32).reshape(-1, dimension)
+            self._vectors[space, dimension] = ids, stacked
+        return self._vectors[space, dimension]
+
+
+def _joined(files: Mapping[str, _File]) -> dict[str, Known]:
+    """The episodes of all files by id, in order of id."""
+    known: dict[str, Known] = {}
+    for file in files.values():
+        known |= file.known
+    return dict(sorted(known.items()))
 
 
 def _new_id() -> str:

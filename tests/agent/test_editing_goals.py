@@ -15,6 +15,7 @@ from agent.ingest import IngestTools
 from agent.run import Run
 from agent.settings import Settings
 from memory import Library, VideoRecord
+from memory.experience import Experience
 from planners.answer import Answer
 from tests.editing.flashes import FLASHING, flashing
 from tests.fixtures.openai_server import OpenAIServer, Reply
@@ -70,6 +71,7 @@ def ask(library: Library, embedder: MiniLMEmbedder, request: str, *videos: str, 
         artifacts=Path(library.root) / "artifacts",
         trace_id="test",
         gate=load_gate("plain"),
+        experience=Experience(library.root, embedder.space),
     )
     state: AskState = {"resolved": request, "options": [], "video_ids": list(videos) or [VIDEOS[0]]}
     search(state, Runtime(context=run))

@@ -48,6 +48,7 @@ def ask(library: Library, embedder: MiniLMEmbedder, settings: Settings | None = 
         artifacts=Path(library.root) / "artifacts",
         trace_id="test",
         gate=load_gate("plain"),
+        experience=Experience(library.root, embedder.space),
     )
     state: AskState = {"resolved": QUESTION, "options": [], "video_ids": [VIDEO]}
     runtime = Runtime(context=run)

@@ -18,6 +18,7 @@ from agent.ingest import IngestTools
 from agent.run import Run
 from agent.settings import Settings
 from memory import Library, VideoRecord
+from memory.experience import Experience
 from planners.answer import Answer
 from tests.fixtures.openai_server import OpenAIServer, Refusal, Reply, Reset
 from tools.base import InvalidArguments
@@ -78,6 +79,7 @@ def ask(
         artifacts=Path(library.root) / "artifacts",
         trace_id="test",
         gate=load_gate("plain"),
+        experience=Experience(library.root, embedder.space),
     )
     state: AskState = {"resolved": question, "options": [], "video_ids": [VIDEO]}
     search(state, Runtime(context=run))

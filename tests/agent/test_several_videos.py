@@ -12,6 +12,7 @@ from agent.ingest import IngestTools
 from agent.run import Run
 from agent.settings import Settings
 from memory import Library, VideoRecord
+from memory.experience import Experience
 from planners.answer import Answer
 from tools.registry import Registry
 from tools.retrieval.minilm import MiniLMEmbedder
@@ -56,6 +57,7 @@ def ask(library: Library, embedder: MiniLMEmbedder, question: str, *options: str
         artifacts=Path(library.root) / "artifacts",
         trace_id="test",
         gate=load_gate("plain"),
+        experience=Experience(library.root, embedder.space),
     )
     state: AskState = {"resolved": question, "options": list(options), "video_ids": list(NUM_SHOTS)}
     search(state, Runtime(context=run))
