@@ -39,6 +39,16 @@ def show(name: Annotated[str, typer.Argument(help="Name of the tool.")]) -> None
 
 
 @app.command()
+def docs(folder: Annotated[Path, typer.Argument(help="Folder for the pages; others in it are deleted.")]) -> None:
+    """Write a page of Markdown for each tool, out of its schema."""
+    from agent.api import VideoAgent
+    from agent.tool_pages import write_pages
+
+    changed = write_pages(VideoAgent().registry, folder)
+    typer.echo(f"{len(changed)} pages changed in {folder}")
+
+
+@app.command()
 def run(
     name: Annotated[str, typer.Argument(help="Name of the tool.")],
     video: Annotated[list[Path] | None, typer.Option(help="Video file; repeat for several.")] = None,
