@@ -1,0 +1,1 @@
+"""The API of OpenAI, for its clients: models, chat completions, responses, files."""
