@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,18 +60,20 @@ def ingest(
     library: Library,
     tools: IngestTools,
     *,
+    title: str = "",
     progress: Progress = lambda _text, _share: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> IngestReport:
     """Bring the memory of one video up to date. Raises MediaError, Cancelled.
 
-    The id of a video that the library knows stands for it as it is: a live stream is asked about by its id.
+    `title` names the video for people, where its file has no name that says anything. The id of a video that the
+    library knows stands for it as it is: a live stream is asked about by its id.
     """
     from memory.segments import segment_name
 
     if _is_known_id(path, library):
         return IngestReport(str(path))
-    video_id, info = register(path, library)
+    video_id, info = register(path, library, title)
     report = IngestReport(video_id, warning=info.warning if info else "")
     todo: list[Feed] = []
     present = library.open(video_id).segments()
@@ -94,8 +96,11 @@ def _is_known_id(path: Path, library: Library) -> bool:
     return named and any(record.video_id == str(path) for record in library.videos())
 
 
-def register(path: Path, library: Library) -> tuple[str, MediaInfo | None]:
-    """Make the library know the file; gives its id, and what the probe found unless the file was known already."""
+def register(path: Path, library: Library, title: str = "") -> tuple[str, MediaInfo | None]:
+    """Make the library know the file; gives its id, and what the probe found unless the file was known already.
+
+    Without a title the video goes by the name of its file; one that was given stays as long as the file is there.
+    """
     from memory import VideoRecord
     from tools.media.identity import content_id
     from tools.media.reader import VideoReader
@@ -105,16 +110,14 @@ def register(path: Path, library: Library) -> tuple[str, MediaInfo | None]:
         sha256, video_id = content_id(path)
         known = {record.video_id: record for record in library.videos()}.get(video_id)
         if known is not None and known.sha256 == sha256:
-            if known.path != path:
-                library.add_video(
-                    VideoRecord(video_id=video_id, sha256=sha256, path=path, media=known.media, title=path.stem)
-                )
+            named = title or (known.title if known.path == path else path.stem)
+            library.add_video(replace(known, path=path, title=named))
             return video_id, None
     with VideoReader(path) as reader:  # raises MediaError on whatever is no video
         info = reader.info
     media = asdict(info) | {"fps": f"{info.fps.numerator}/{info.fps.denominator}"}
     del media["path"]
-    library.add_video(VideoRecord(video_id=video_id, sha256=sha256, path=path, media=media, title=path.stem))
+    library.add_video(VideoRecord(video_id=video_id, sha256=sha256, path=path, media=media, title=title or path.stem))
     return video_id, info
 
 

@@ -87,12 +87,8 @@ class Run:
         return _told_apart({one: self.library.video(one).title or one for one in video_ids})
 
     def file_names(self, video_ids: Sequence[str]) -> dict[str, str]:
-        """As `titles`, with the endings of the files where that is what the videos go by."""
-        records = {one: self.library.video(one) for one in video_ids}
-        titled = {one for one, video in records.items() if video.title != video.path.stem}
-        return _told_apart(
-            {one: (video.title if one in titled else video.path.name) or one for one, video in records.items()}
-        )
+        """As `titles`, with the endings of the files."""
+        return _told_apart({one: self.library.video(one).name or one for one in video_ids})
 
     def context(self, video_ids: list[str]) -> ToolContext:
         """For tools that look at these videos."""

@@ -141,6 +141,11 @@ class Thread:
         values = snapshot.values
         return Pending(values["trace_id"], values["question"], snapshot.next[0], need["action"], need["why"])
 
+    @property
+    def latest(self) -> str:
+        """Id of the point that the conversation is at; empty before its first question."""
+        return str(self._state().config["configurable"].get("checkpoint_id", ""))
+
     def turns(self) -> list[SavedTurn]:
         """Questions and answers, the oldest first."""
         return self._store.turns.of(self._state().values.get("turns", []))

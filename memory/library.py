@@ -42,6 +42,11 @@ class VideoRecord:
     """The facts of MediaInfo as JSON values."""
     title: str = ""
 
+    @property
+    def name(self) -> str:
+        """What people call the file; one that is stored under the hash of its content goes by its title."""
+        return self.title if self.path.stem == self.sha256 else self.path.name
+
 
 class Library:
     """A place of memories. Any number of processes may read it and write different segments at once."""
@@ -103,6 +108,10 @@ class Library:
         if record is None:
             raise LibraryError(f"the library holds no video {video_id!r}; 'videre library' lists them")
         return record
+
+    def noted_at(self, video_id: str) -> float:
+        """When the record of a video was last written, seconds since 1970. Raises LibraryError for an unknown id."""
+        return self._store.modified_s(f"{self._known(video_id)}/{RECORD}")
 
     def remove(self, video_id: str) -> None:
         """Forget a video, also in packs and indexes; its file is not touched. Raises LibraryError for an unknown id."""

@@ -160,6 +160,8 @@ class ToolContext:
     """Ids of the videos that the question is about, in the order given."""
     artifacts: Path
     """Folder for files that a tool writes; it may write nowhere else."""
+    folders: Sequence[Path] | None = None
+    """Folders out of which arguments may name files; None = any: whoever asks may read them anyway."""
     embedder: Embedder | None = None
     vision: VisionModel | None = None
     """Who looks at frames; None where no model is set that can."""
@@ -191,6 +193,13 @@ class ToolContext:
             return None
         path = self.artifacts / name
         return path if path.is_file() else None
+
+    def named_file(self, name: str) -> Path:
+        """A file that an argument names, to be read. Raises InvalidArguments for one that may not be."""
+        path = Path(name).expanduser()
+        if self.folders is not None and not any(path.resolve().is_relative_to(folder) for folder in self.folders):
+            raise InvalidArguments(f"{name!r} is in no folder whose files may be named here")
+        return path
 
     def memory(self, video: str = "") -> VideoMemory:
         """The opened memory of a video; opened once per context."""

@@ -109,6 +109,7 @@ class WorkerProcess:
             "kind": self.kind,
             "settings": settings,
             "folder": str(self._options.folder),
+            "folders": [str(folder) for folder in self._options.folders],
             "memory_bytes": memory_bytes,
         }
 

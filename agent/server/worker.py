@@ -64,9 +64,10 @@ class Worker:
             os.nice(MEDIA_NICENESS)
         context = TaskContext(
             Settings(**start["settings"]),
-            Path(start["folder"]),
-            lambda event: self._send({"event": event}),
-            self._stopped,
+            folder=Path(start["folder"]),
+            folders=[Path(folder) for folder in start["folders"]],
+            send=lambda event: self._send({"event": event}),
+            cancelled=self._stopped,
         )
         tasks.warm_up(start["kind"], context)
         threading.Thread(target=self._listen, name="videre-server", daemon=True).start()

@@ -38,6 +38,18 @@ class Searches:
         # Keys of questions are free texts, ids of videos hold no colon.
         return [json.loads(snapshot) for search_id, snapshot in rows if ":" not in search_id[len(trace_id) + 1 :]]
 
+    def videos(self, thread: str) -> dict[str, list[str]]:
+        """What each question of a conversation was searched in: ids of videos by trace id."""
+        rows = self._database.rows(
+            "SELECT search_id, json_extract(snapshot, '$.task.videos') FROM search "
+            "WHERE thread = ? AND snapshot IS NOT NULL ORDER BY rowid",
+            (thread,),
+        )
+        found: dict[str, list[str]] = {}
+        for search_id, videos in rows:
+            found.setdefault(search_id.rpartition(":")[0], []).extend(json.loads(videos))
+        return found
+
     def agree(self, thread: str, search_id: str, consent: Mapping[str, bool]) -> None:
         """Replace what a person said in a search, by action."""
         self._database.write(

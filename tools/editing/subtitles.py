@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, Field
@@ -119,7 +118,7 @@ class Subtitles(Edit):
 
 def _cues(args: Subtitles.Args, context: ToolContext, source: Source, duration_s: float) -> list[Cue]:
     if args.file:
-        cues = apart(read_captions(Path(args.file).expanduser()), duration_s)
+        cues = apart(read_captions(context.named_file(args.file)), duration_s)
         if not cues:
             raise ToolFailed(f"{args.file}: all its captions come after the {duration_s:.2f} s of {source.title}")
         return cues

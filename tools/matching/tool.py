@@ -186,7 +186,7 @@ def _side(context: ToolContext, picture: str, video: str, t_s: float) -> _Side:
     if picture:
         from tools.media.stills import read_picture
 
-        path = Path(picture)
+        path = context.named_file(picture)
         side = _Side(read_picture(path), path.name, "", 0.0)
     else:
         with context.reader(video_id) as reader:

@@ -77,7 +77,9 @@ def prepare(args: Segment.Args, context: ToolContext, video: str, reader: VideoR
         asked += [_from_words(number + i, one, info) for i, one in enumerate(grounded, 1)]
         notes = [f"{args.phrase!r} was taken for {why}" for why in dict.fromkeys(one.why for one in grounded)]
     if args.mask_file:
-        asked += _from_file(Path(args.mask_file), args.mask_t_s, max((one.object for one in asked), default=0))
+        asked += _from_file(
+            context.named_file(args.mask_file), args.mask_t_s, max((one.object for one in asked), default=0)
+        )
     if not asked:
         raise InvalidArguments("segment: nothing marks an object: give points, boxes, prompts, mask_file or a phrase")
     if len({one.object for one in asked}) > MOST_OBJECTS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -106,7 +105,7 @@ class Segment(Tool):
         width, height = float(media["width"]), float(media["height"])
         scale = min(1.0, WORKING_SIDE_PX / max(width, height))
         of_one = SECONDS_A_WORKING_PIXEL * scale**2
-        return frames * width * height * (_num_objects(args) * of_one + SECONDS_A_PIXEL)
+        return frames * width * height * (_num_objects(args, context) * of_one + SECONDS_A_PIXEL)
 
     def run(self, args: Args, context: ToolContext) -> Result:
         from tools.segmentation.job import prepare, segment
@@ -179,12 +178,14 @@ class Segment(Tool):
         )
 
 
-def _num_objects(args: Segment.Args) -> int:
+def _num_objects(args: Segment.Args, context: ToolContext) -> int:
     """How many objects a call marks; a phrase counts as one. Raises MediaError for a mask file that is none."""
     from tools.media.stills import read_labels
 
     marked = {one.object for one in args.prompts} | ({1} if args.points or args.not_points else set())
-    in_file = len(set(read_labels(Path(args.mask_file)).ravel().tolist()) - {0}) if args.mask_file else 0
+    in_file = 0
+    if args.mask_file:
+        in_file = len(set(read_labels(context.named_file(args.mask_file)).ravel().tolist()) - {0})
     return max(1, len(marked) + len(args.boxes) + in_file + bool(args.phrase))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,12 @@ from agent.settings import Settings
 
 if TYPE_CHECKING:
     from agent.api import VideoAgent
+    from memory import VideoMemory
+
+ARTIFACTS = "artifacts"
+"""In the server's folder; in it a folder for each question or call."""
+MAX_MEMORIES = 4
+"""Videos whose memories are kept open."""
 
 Json = dict[str, Any]
 """A JSON object."""
@@ -26,26 +33,63 @@ class TaskContext:
     settings: Settings
     folder: Path
     """The server's own."""
+    folders: Sequence[Path]
+    """Out of which clients may name files."""
     send: Callable[[Json], None]
     """Tells the server of an event."""
     cancelled: Callable[[], bool]
     """Whether the task that is worked on shall stop; asked at least once a second."""
     caller: Caller = field(init=False)
+    _memories: OrderedDict[str, VideoMemory] = field(default_factory=OrderedDict, init=False)
 
     def __post_init__(self) -> None:
-        self.caller = Caller(progress=self._progress, cancelled=self.cancelled, emit=self._emit)
+        self.caller = Caller(progress=self.progress, cancelled=self.cancelled, emit=self._emit)
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of the folders of files that tools write."""
+        return self.folder / ARTIFACTS
 
     @cached_property
     def agent(self) -> VideoAgent:
         from agent.api import VideoAgent
 
-        return VideoAgent(settings=self.settings, progress=self._progress, cancelled=self.cancelled)
+        return VideoAgent(
+            settings=self.settings,
+            artifacts=self.artifacts,
+            folders=[*self.folders, self.artifacts],
+            progress=self.progress,
+            cancelled=self.cancelled,
+        )
 
-    def _progress(self, text: str, share: float) -> None:
+    def memory(self, video_id: str) -> VideoMemory:
+        """The memory of a video as of now; loaded once as long as it stays the same. LibraryError: unknown id."""
+        opened = self.agent.library.open(video_id)
+        kept = self._memories.get(video_id)
+        if kept is None or kept.revision != opened.revision:
+            self._memories[video_id] = opened
+        self._memories.move_to_end(video_id)
+        if len(self._memories) > MAX_MEMORIES:
+            self._memories.popitem(last=False)
+        return self._memories[video_id]
+
+    def progress(self, text: str, share: float) -> None:
+        """Tell what is being done, and the share of it that is done, 0..1."""
         self._emit(Progress("", text, share))
 
     def _emit(self, event: Event) -> None:
-        self.send(event.to_json())
+        self.send(self.relative(event.to_json()))
+
+    def relative(self, value: Any) -> Any:
+        """A JSON value whose artefacts are named as they lie in the folder of artefacts: `<question>/<file>`."""
+        if isinstance(value, dict):
+            changed = {name: self.relative(part) for name, part in value.items()}
+            if {"path", "kind", "description"} <= value.keys() and isinstance(value["path"], str):
+                path = Path(value["path"])
+                inside = path.is_relative_to(self.artifacts)
+                changed["path"] = path.relative_to(self.artifacts).as_posix() if inside else path.name
+            return changed
+        return [self.relative(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 Task = Callable[..., Json]

@@ -1,0 +1,67 @@
+"""Conversations as they are kept, and what was tried for their questions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from agent.server.tasks.context import Json, TaskContext
+
+if TYPE_CHECKING:
+    from agent.store.turns import SavedTurn
+
+
+def threads(context: TaskContext) -> Json:
+    """All conversations, the latest first: {"threads": [{"name", "turns", "last_at", "last_question"}]}."""
+    return {"threads": [asdict(one) for one in context.agent.threads()]}
+
+
+def thread(context: TaskContext, *, name: str) -> Json:
+    """Questions and answers, the oldest first, and what waits; empty for a conversation that there is not."""
+    one = context.agent.thread(name)
+    pending = one.pending
+    videos = context.agent.store.searches.videos(name)
+    return {
+        "name": name,
+        "turns": [_turn(context, turn, videos.get(turn.trace_id)) for turn in one.turns()],
+        "pending": asdict(pending) if pending is not None else None,
+    }
+
+
+def points(context: TaskContext, *, name: str) -> Json:
+    """Steps of the past, the latest first."""
+    found = context.agent.thread(name).points()
+    return {"points": [asdict(point) | {"at": point.at.timestamp()} for point in found]}
+
+
+def back(context: TaskContext, *, name: str, point: str) -> Json:
+    """Go back to an answered question; what followed is forgotten. Gives the number of questions left."""
+    one = context.agent.thread(name)
+    one.back(point)
+    return {"name": name, "turns": len(one.turns())}
+
+
+def forget(context: TaskContext, *, name: str) -> Json:
+    """Delete a conversation; `forgotten` says whether there was one."""
+    return {"forgotten": context.agent.thread(name).forget()}
+
+
+def tree(context: TaskContext, *, trace_id: str) -> Json:
+    """What was tried for a question of a conversation (agent.trace_document). Raises InvalidArguments: unknown id."""
+    from agent.trace_document import trace_document_from_snapshot
+
+    agent = context.agent
+    document: Json = context.relative(trace_document_from_snapshot(agent.store, trace_id, agent.library))
+    return document
+
+
+def _turn(context: TaskContext, turn: SavedTurn, videos: list[str] | None) -> Json:
+    shown = dict.fromkeys(item.video for item in turn.answer.evidence)
+    return {
+        "trace_id": turn.trace_id,
+        "asked_at": turn.asked_at,
+        "question": turn.question,
+        "resolved": turn.resolved,
+        "videos": videos if videos is not None else list(shown),
+        "answer": context.relative(turn.answer.to_json()),
+    }
