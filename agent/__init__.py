@@ -1,14 +1,15 @@
-"""The agent: ask videos questions in words. `VideoAgent` is the Python face."""
+"""The agent: ask videos questions in words. `VideoAgent` is the Python face, `AsyncVideoAgent` the same for asyncio."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from agent.aio import AsyncVideoAgent as AsyncVideoAgent
     from agent.api import VideoAgent as VideoAgent
     from planners.answer import Answer as Answer
 
-__all__ = ["Answer", "VideoAgent"]
+__all__ = ["Answer", "AsyncVideoAgent", "VideoAgent"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,6 +18,10 @@ def __getattr__(name: str) -> Any:
         from agent.api import VideoAgent
 
         return VideoAgent
+    if name == "AsyncVideoAgent":
+        from agent.aio import AsyncVideoAgent
+
+        return AsyncVideoAgent
     if name == "Answer":
         from planners.answer import Answer
 

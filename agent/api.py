@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 import re
@@ -129,6 +130,16 @@ class VideoAgent:
     @property
     def _watched(self) -> dict[str, Any]:
         return {"progress": self.caller.progress, "cancelled": self.caller.cancelled}
+
+    def view(self, caller: Caller) -> VideoAgent:
+        """This agent with a caller and a `last_run` of its own; what is loaded is loaded once, for both.
+
+        Not to be called from several threads at once.
+        """
+        _ = self._graph, self.registry, self.gate, self._experience, self._kept_results
+        view = copy.copy(self)
+        view.caller, view.last_run = caller, None
+        return view
 
     def warm_up(self) -> None:
         """Load what the first question would otherwise wait for: libraries, tools, the network that embeds texts."""
