@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from agent.events import Event, Progress
 from agent.run import Caller
+from agent.server.artifacts import artifacts_folder
 from agent.settings import Settings
 
 if TYPE_CHECKING:
     from agent.api import VideoAgent
     from memory import VideoMemory
 
-ARTIFACTS = "artifacts"
-"""In the server's folder; in it a folder for each question or call."""
 MAX_MEMORIES = 4
 """Videos whose memories are kept open."""
 
@@ -48,7 +47,7 @@ class TaskContext:
     @property
     def artifacts(self) -> Path:
         """Folder of the folders of files that tools write."""
-        return self.folder / ARTIFACTS
+        return artifacts_folder(self.folder)
 
     @cached_property
     def agent(self) -> VideoAgent:

@@ -20,9 +20,9 @@ def ingest(context: TaskContext, *, path: str, title: str = "") -> Json:
     }
 
 
-def tool(context: TaskContext, *, name: str, videos: list[str], arguments: Json) -> Json:
-    """Run one tool; its result, and the id of the folder with its files."""
-    call = uuid.uuid4().hex[:12]
+def tool(context: TaskContext, *, name: str, videos: list[str], arguments: Json, call: str = "") -> Json:
+    """Run one tool; its result, and the id of the call, which names the folder of its files."""
+    call = call or uuid.uuid4().hex[:12]
     paths: list[str | Path] = list(videos)
     found = context.agent.registry.get(name)
     result = found.call(arguments, context.agent.context(paths, context.artifacts / call))

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from agent.server.tasks.context import Json, TaskContext
-from tools.base import BudgetExceeded, Cancelled
+from tools.base import BudgetExceeded, Cancelled, InvalidArguments
 
 
 def warm_up(kind: str, context: TaskContext) -> None:
@@ -103,7 +104,36 @@ def environment(context: TaskContext) -> Json:
     }
 
 
+def ingest(context: TaskContext, *, path: str, title: str) -> Json:
+    """As if a video had been watched."""
+    return {"video_id": "v"}
+
+
+def tool(context: TaskContext, *, name: str, videos: list[str], arguments: Json, call: str) -> Json:
+    """Tools of tests, by name."""
+    if name == "add":
+        return {"sum": arguments["a"] + arguments["b"]}
+    if name == "refuse":
+        raise InvalidArguments("no such thing")
+    if name == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if name == "write":
+        made = Path(arguments["folder"]) / call / "made"
+        made.parent.mkdir(parents=True)
+        made.touch()
+    if name == "wait":
+        context.progress("waiting", 0.5)
+        while not Path(arguments["until"]).exists():
+            time.sleep(0.01)
+            if context.cancelled():
+                raise Cancelled("cancelled")
+    return {}
+
+
 TASKS = {
     task.__name__: task
-    for task in (echo, patient, stuck, dies, chatty, progress, refuses, bug, grows, long, strange, environment)
+    for task in (
+        *(echo, patient, stuck, dies, chatty, progress, refuses, bug, grows, long, strange, environment),
+        *(ingest, tool),
+    )
 }
