@@ -40,7 +40,7 @@ class Registry:
         """Raises ValueError when two tools share a name."""
         self._tools: dict[str, Tool] = {}
         for tool_class in classes:
-            self._add(tool_class())
+            self.add(tool_class())
         self.failures = dict(failures or {})
         """Plug-ins that could not be loaded, by entry point, with the traceback; its last line says why."""
 
@@ -56,13 +56,13 @@ class Registry:
             try:
                 loaded: Any = entry.load()
                 tools = [_instance(item) for item in ([loaded] if isinstance(loaded, type) else loaded)]
-                registry._add(*tools)
+                registry.add(*tools)
             except LOAD_ERRORS as error:
                 _log.warning("the plug-in %s of %s could not be loaded: %s", entry.name, GROUP, type(error).__name__)
                 registry.failures[f"{entry.name} ({entry.value})"] = traceback.format_exc()
         return registry
 
-    def _add(self, *tools: Tool) -> None:
+    def add(self, *tools: Tool) -> None:
         """Take all of them or, when a name is taken, none. Raises ValueError."""
         names = [*self._tools, *(tool.name for tool in tools)]
         for tool in tools:

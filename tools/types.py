@@ -60,7 +60,7 @@ class Perceived(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     text: str
-    source: Literal["ocr", "speech", "metadata", "caption", "vision"]
+    source: Literal["ocr", "speech", "metadata", "caption", "vision", "mcp"]
 
 
 PERCEIVED_KINDS: dict[str, Literal["ocr", "speech", "caption"]] = {
