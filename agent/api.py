@@ -79,7 +79,12 @@ class VideoAgent:
     def registry(self) -> Registry:
         from tools.registry import Registry
 
-        return Registry.load()
+        registry = Registry.load()
+        if self.settings.mcp_servers:
+            from agent.mcp.mounted import mounted_tools
+
+            registry.add(*mounted_tools(self.settings.mcp_servers, registry.failures))
+        return registry
 
     @cached_property
     def gate(self) -> Gate:

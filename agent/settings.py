@@ -14,6 +14,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from agent.mcp.options import McpServerOptions
 from tools.base import InvalidArguments
 
 
@@ -76,6 +77,10 @@ class Settings(BaseSettings):
     server_max_upload_gb: float = Field(4.0, gt=0, description="Largest file (GB) that may be uploaded.")
     server_quota_gb: float = Field(50.0, gt=0, description="Disk (GB) that all uploads together may take.")
     server_requests_per_minute: int = Field(600, ge=1, description="Requests that one address may make in a minute.")
+
+    mcp_servers: dict[str, McpServerOptions] = Field(
+        default_factory=dict, description="Servers of the Model Context Protocol whose tools are mounted (docs/mcp.md)."
+    )
 
     @model_validator(mode="after")
     def _priced(self) -> Settings:
