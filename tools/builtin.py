@@ -34,6 +34,7 @@ from tools.editing.summary_clip import SummaryClip
 from tools.extractor import DerivedExtractor, Extractor
 from tools.foreground.tool import SegmentForeground
 from tools.matching.tool import Match
+from tools.movements.tool import FindMovements
 from tools.people.extractor import PeopleExtractor
 from tools.people.tool import FindPeople
 from tools.reidentification.extractor import AppearanceExtractor
@@ -75,6 +76,7 @@ TOOLS: tuple[type[Tool], ...] = (
     ListObjects,
     TrackMotion,
     TrackPoints,
+    FindMovements,
     Segment,
     FindText,
     FindSpeech,

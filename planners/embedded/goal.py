@@ -121,6 +121,8 @@ _TAIL = re.compile(
     r"from (?:the|its|their) background|from everything else|at|in|on|of|(?:at |of )?(?:the )?"
     r"(?:point|pixel|position|box|coordinates?))|[.,;:!?])$"
 )
+_CLAUSE = re.compile(r" (?:when|while|(?:in|at) the moment)\b.*$", re.IGNORECASE)
+"""What limits an edit of a thing to a time; skills read it out of what was said."""
 _ALL = re.compile(r"^(?:all(?: of)?|every|each|any|both)\b(?: (?:the|one of the))? ?")
 _ARTICLE = re.compile(r"^(?:the|a|an|my|this|that|these|those|some) ")
 _SEVERAL = re.compile(r"^(?:people|men|women|children|every\w+|\w+s)$")
@@ -232,6 +234,7 @@ def _read(clause: str, duration_s: float) -> list[Goal]:
     if points:
         phrase, plural = _phrase(re.split(r"\b(?:at|on)\b", _POINT.sub(" ", what))[0])
         return [replace(goal, phrase=phrase, plural=plural, points=points)]
+    what = _CLAUSE.sub("", what) if verb in EDITS_OF_THINGS else what
     things = [_phrase(part) for part in _parts(without_times(what))]
     return [replace(goal, phrase=phrase, plural=plural) for phrase, plural in things if phrase]
 

@@ -12,15 +12,17 @@ from pydantic import Field
 from tools.base import InvalidArguments, ToolContext, ToolFailed
 from tools.editing.base import EditArgs, merged, span_of
 from tools.editing.source import Source
+from tools.movements.kinds import SAID, read_asked
 from tools.text.similarity import containment
 from tools.types import Interval
 
 if TYPE_CHECKING:
     from memory import VideoMemory
 
-What = Literal["entity", "speech", "text", "sound", "camera", "event", "shot", "moment"]
-"""Of which kind the facts are. `entity`: its id, its kind, or words of its description; `shot`: its number, counted
-from 1; `event`: any kind of event; `moment`: any fact, the nearest in meaning."""
+What = Literal["entity", "movement", "speech", "text", "sound", "camera", "event", "shot", "moment"]
+"""Of which kind the facts are. `entity`: its id, its kind, or words of its description; `movement`: a thing and what it
+does (tools.movements); `shot`: its number, counted from 1; `event`: any kind of event; `moment`: any fact, the nearest
+in meaning."""
 
 LIKE = 0.75
 """Similarity from which words of a fact count as those asked for."""
@@ -77,14 +79,15 @@ class WhenArgs(EditArgs):
     )
     what: What | None = Field(
         None,
-        description="Instead of times: where memory has this. entity, speech, text, sound, camera, event (any kind), "
-        "shot, moment (nearest in meaning to `which`).",
+        description="Instead of times: where memory has this. entity, movement (of a thing that was followed: "
+        "find_movements follows one), speech, text, sound, camera, event (any kind), shot, moment (nearest in meaning "
+        "to `which`).",
     )
     which: str = Field(
         "",
         coerce_numbers_to_str=True,
-        description="Which of them: an entity's id or words of its description, the words that are said or shown, "
-        "numbers of shots ('1, 3'); empty = all.",
+        description="Which of them: an entity's id or words of its description, a thing and its movement ('red cup: "
+        "lifted'), the words that are said or shown, numbers of shots ('1, 3'); empty = all.",
     )
     before_s: float = Field(0.0, ge=0, le=60, description="Added before each stretch that `what` finds, seconds.")
     after_s: float = Field(0.0, ge=0, le=60, description="Added after each stretch that `what` finds, seconds.")
@@ -151,6 +154,18 @@ def _is_entity(row: dict[str, Any], which: str) -> bool:
     return _says(named, which)
 
 
+def _movements(memory: VideoMemory, context: ToolContext, _what: str, which: str) -> Facts:
+    from tools.movements.recall import moved, tracks_of
+
+    said = read_asked(which)
+    if said is None:
+        raise InvalidArguments(f"{which!r} is no movement: give 'THING: MOVEMENT', e.g. 'red cup: lifted'")
+    tracks = tracks_of(memory, said.thing)
+    found = moved(context, memory.video.video_id, said, tracks) if tracks else []
+    names = [f"{len(tracks)} track(s) of {said.thing!r}, of which none does that"] if tracks else []
+    return [Moment(one.movement.span, f"{said.thing!r} {SAID[said.kind]}", one.track.entity_id) for one in found], names
+
+
 def _events(memory: VideoMemory, _context: ToolContext, what: str, which: str) -> Facts:
     kind = "" if what == "event" else what
     rows = memory.rows("event", "? IN ('', kind)", [kind], "start_s, event_id")
@@ -182,7 +197,7 @@ def _anything(memory: VideoMemory, context: ToolContext, _what: str, which: str)
     return [Moment(one.span, one.why) for one in found[:1]], []
 
 
-_FACTS: dict[str, _Find] = {"entity": _entities, "shot": _shots, "moment": _anything}
+_FACTS: dict[str, _Find] = {"entity": _entities, "movement": _movements, "shot": _shots, "moment": _anything}
 
 
 def _says(text: str | None, phrase: str) -> bool:

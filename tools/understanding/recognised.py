@@ -51,6 +51,8 @@ class Recognised:
     stays: tuple[Interval, ...]
     times: tuple[float, ...]
     """Frames that show it."""
+    looked: Interval
+    """The part of the video in which it was looked for."""
     confidence: float
 
 
@@ -133,7 +135,7 @@ def _recognised(memory: VideoMemory, row: dict[str, Any], named: Wanted, factor:
         looked = _looked(memory, row["extractor"], duration_s)
     if looked.duration_s < MOST_OF_IT * duration_s:
         factor *= PARTLY_LOOKED
-    return Recognised(row["entity_id"], named.phrase, tool, stays, times, row["confidence"] * factor)
+    return Recognised(row["entity_id"], named.phrase, tool, stays, times, looked, row["confidence"] * factor)
 
 
 def _looked(memory: VideoMemory, extractor: str, duration_s: float) -> Interval:

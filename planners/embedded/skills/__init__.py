@@ -7,6 +7,7 @@ from planners.embedded.skills.colour import COLOUR_SKILLS
 from planners.embedded.skills.facts import FACT_SKILLS
 from planners.embedded.skills.found import FOUND_SKILLS
 from planners.embedded.skills.motion import MOTION_SKILLS
+from planners.embedded.skills.movement import MOVEMENT_SKILLS
 from planners.embedded.skills.people import PEOPLE_SKILLS
 from planners.embedded.skills.same import SAME_SKILLS
 from planners.embedded.skills.shots import SHOT_SKILLS
@@ -23,6 +24,7 @@ SKILLS: tuple[Skill, ...] = (
     *COLOUR_SKILLS,
     *CAMERA_SKILLS,
     *MOTION_SKILLS,
+    *MOVEMENT_SKILLS,
     *PEOPLE_SKILLS,
     *TIME_SKILLS,
     *SAME_SKILLS,

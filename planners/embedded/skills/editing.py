@@ -13,11 +13,13 @@ from typing import Any
 
 from planners.embedded.goal import Goal
 from planners.embedded.move import GIVES_UP, Move
+from planners.embedded.movement_words import Said
 from planners.embedded.question import Question
 from planners.embedded.skill import evidence_of, plain_window, shot_window, uncertain
 from planners.embedded.skills import editing_settings as settings
 from planners.embedded.skills.editing_job import MOVING, Choice, Job, may_be_what_moves, stretches
 from planners.embedded.skills.editing_things import hiding, shape, subjects, things
+from planners.embedded.skills.movement import LEAST_SURE, doubt_of, movement_calls
 from planners.state import Draft, Observation, ToolCall
 
 Program = Generator[ToolCall, Observation, Draft]
@@ -99,6 +101,16 @@ class EditMove(Move):
             choices = self.choices(job)
         if not choices:
             return _cannot(job, self.vague)
+        of_things = self.choices in (things, subjects)
+        if (
+            job.movement is not None
+            and not job.goal.file
+            and (of_things or "movement" in choices[0].arguments.values())
+        ):
+            found = yield from _movement(job.movement)
+            if isinstance(found, Observation):
+                return _failed(job, [found])
+            choices = [_then(choice, found) for choice in choices] if of_things else [found.choice]
         made: list[Observation] = []
         for choice in choices:
             made.append((yield self._call(job, how, choice)))
@@ -122,6 +134,42 @@ class EditMove(Move):
 def _at_points(job: Job) -> ToolCall:
     t_s = job.goal.moments[0] if job.goal.moments else job.window.get("start_s", 0.0)
     return ToolCall("segment", {"points": [[x, y, t_s] for x, y in job.goal.points]})
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """A movement that was found."""
+
+    choice: Choice
+    """What edits of stretches are told."""
+    span: dict[str, float]
+
+
+def _then(choice: Choice, moment: _Moment) -> Choice:
+    """The same things, in that moment only."""
+    return Choice({**choice.arguments, **moment.span}, f"{choice.doubt} {moment.choice.doubt}".strip())
+
+
+def _movement(said: Said) -> Generator[ToolCall, Observation, _Moment | Observation]:
+    """The moment of a movement; where there is none, what came of looking for it."""
+    own, other = movement_calls(said)
+    step = yield own
+    if step.error_kind == "MissingModel":
+        missing, step = step, (yield other)
+        result: Any = step.result
+        if not _found(step) or result.confidence < LEAST_SURE:
+            return missing
+    if not _found(step):
+        return step
+    result = step.result
+    best = max(result.found, key=lambda one: one.confidence)
+    which = str(Said(step.call.arguments["thing"], said.kind))
+    doubt = doubt_of(said, step.call, result)
+    return _Moment(Choice({"what": "movement", "which": which}, doubt), {"start_s": best.start_s, "end_s": best.end_s})
+
+
+def _found(step: Observation) -> bool:
+    return step.result is not None and step.result.status != "empty"
 
 
 def _looked_for(thing: str, *, as_query: bool) -> Generator[ToolCall, Observation, Choice | None]:
@@ -169,6 +217,8 @@ def _failed(job: Job, made: Sequence[Observation]) -> Draft:
 
 
 def _reason(step: Observation) -> str:
+    if step.result is not None:  # it found nothing
+        return step.result.summary
     return step.error.rpartition(";")[0] if step.error_kind == "Denied" else step.error  # what follows is for planners
 
 

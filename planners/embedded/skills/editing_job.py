@@ -11,6 +11,7 @@ from typing import Any
 from planners.embedded.edit_words import ASPECT, MADE, QUOTED
 from planners.embedded.goal import Goal
 from planners.embedded.kinds import usually_moves
+from planners.embedded.movement_words import Said, read_movement
 from planners.embedded.skill import window_seconds
 from planners.embedded.window import Window, read_window
 from planners.embedded.words import NUMBERS, ORDINALS
@@ -26,7 +27,10 @@ _ENDS = re.compile(r"\b(?:the |its )?(?:very )?(?:(beginning|start|intro)|(endin
 _SHOTS = re.compile(r"\b(?:shots?|scenes?) (?:numbers? )?(\d+(?:(?:, ?| and | ?& ?)\d+)*)\b")
 _SHOT = re.compile(rf"\b({'|'.join(ORDINALS)}) (?:shot|scene|take)\b")
 _PART = r"(?:parts?|moments?|scenes?|stretch(?:es)?|sections?|segments?|bits?|pieces?|clips?|times?|everything|all)"
-_HAPPENS = re.compile(r"\b(?:where|when|while|in which|during which) (?P<that>.+)$")
+_HAPPENS = re.compile(
+    r"\b(?:where|when|while|in which|during which|(?:moment|instant)(?= (?:the|a|an|my|one|\w+body|\w+one)\b))"
+    r" (?P<that>.+)$"
+)
 """Before a clause."""
 _SHOWN = re.compile(
     rf"\b(?:(?:that|which) (?:has|have|shows?|contains?)|showing|{_PART} with|of)(?: there (?:is|are))? (?P<that>.+)$"
@@ -56,13 +60,8 @@ _SOUND = re.compile(r"\b(silences?|pauses?|silent|quiet|music|noise|applause|lou
 _SOUNDS = {"silences": "silence", "pauses": "silence", "pause": "silence", "silent": "silence", "quiet": "silence"}
 _CAMERA = re.compile(r"\bcamera (?:is )?(pan|zoom|tilt|mov|shak|stand|still|static)")
 _SAYS = re.compile(r"\b(?:says?|said|mentions?|hears?|heard)\b")
-_WAYS = (
-    (r"\b(?:lift(?:ed|s)|rais(?:ed|es)|rises|picked up|goes up|moves up|climbs)\b", "moves up"),
-    (r"\b(?:comes|gets|moves) (?:closer|nearer)\b|\bapproaches\b", "comes closer"),
-    (r"\b(?:goes|moves|flies|runs|drives) (?:to the )?left\b", "moves left"),
-    (r"\b(?:goes|moves|flies|runs|drives) (?:to the )?right\b", "moves right"),
-)
-"""What happens to things, and how the memory says it of those that move."""
+_MOMENT = re.compile(r"\b(?:moments?|instants?)\b")
+_IT = re.compile(r"^(?:it|this|that|they) ")
 _ARTICLE = re.compile(r"^(?:the|a|an|any|every|all|all the|my|this|that) ")
 
 
@@ -121,6 +120,16 @@ class Job:
         seen = _SEEN.match(clause)
         who = _ARTICLE.sub("", seen["who"] if seen else "" if clause else thing)
         return "" if re.match(r"(?:nothing|nobody|something|anything|it)\b", who) else who
+
+    @cached_property
+    def movement(self) -> Said | None:
+        """What a thing does in the stretches that are meant: "the cup is lifted".
+
+        That it appears says when it is to be seen, unless the very moment is asked for.
+        """
+        happens = _HAPPENS.search(_HOW.sub("", self.text))
+        said = read_movement(_IT.sub(f"{self.goal.phrase} ", happens["that"])) if happens else None
+        return None if said is None or (said.kind == "appears" and not _MOMENT.search(self.text)) else said
 
     @cached_property
     def _clause(self) -> tuple[str, str]:
@@ -205,16 +214,12 @@ def _facts(job: Job) -> list[Choice]:
         return [Choice({"what": "camera", "which": camera[1]})]
     if not that:
         return []
+    if job.movement is not None:
+        return [Choice({"what": "movement", "which": str(job.movement)})]
     if job.thing:
         return [Choice({"what": "entity", "which": job.thing})]
     doubt = f"That {that} there is a guess from what memory holds."
-    way = next((way for pattern, way in _WAYS if re.search(pattern, that)), "")
-    moved = f"Something {way} there; whether {that} was not checked."
-    return [
-        Choice({"what": "event", "which": that}),
-        *([Choice({"what": "entity", "which": way}, moved)] if way else []),
-        Choice({"what": "moment", "which": that}, doubt),
-    ]
+    return [Choice({"what": "event", "which": that}), Choice({"what": "moment", "which": that}, doubt)]
 
 
 def may_be_what_moves(thing: str) -> str:

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from planners.embedded.goal import of_several, read_goals
+from planners.embedded.movement_words import read_asked_movement, read_movement
 from planners.embedded.policy import EmbeddedPolicy
 from planners.embedded.skills.editing import EDITING
 from planners.state import ToolCall
 from tests.planners.embedded.playing import Outcome, play
 from tools.editing.base import EditResult
+from tools.movements.tool import FindMovements, Happening
 from tools.segmentation.tool import Segment, SegmentedObject
 from tools.shots.tool import ListShots
 from tools.tracking.follow_tool import FollowedObject, TrackObjects
@@ -186,6 +188,100 @@ def test_nothing_that_matches_is_no_file(policy: EmbeddedPolicy) -> None:
     assert draft.status == "cannot"
     assert "No file was made" in draft.answer
     assert NOT_THERE[1] in draft.answer
+
+
+LIFTED = ToolCall("find_movements", {"thing": "cup", "movement": "lifted"})
+ANYTHING_LIFTED = ToolCall("find_movements", {"thing": "moving object", "movement": "lifted"})
+
+
+def movement(confidence: float, note: str = "") -> FindMovements.Result:
+    happening = Happening(
+        entity_id="t", at_s=3.0, start_s=3.0, end_s=3.5, strength=1.0, confidence=confidence, note=note
+    )  # fmt: skip
+    return FindMovements.Result(
+        summary="'cup' is lifted at 3.00 s", confidence=confidence, model="m", found=[happening]
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "tool", "arguments"),
+    [
+        ("slow down the moment when the cup is lifted", "slow_motion", {"what": "movement", "which": "cup: lifted"}),
+        ("make a gif of the moment the cup is picked up", "gif", {"what": "movement", "which": "cup: lifted"}),
+        ("cut out the moment when she lifts the cup", "cut",
+         {"what": "movement", "which": "cup: lifted", "keep": "outside"}),
+        ("highlight the cup when it is lifted", "highlight", {"phrase": "cup", "start_s": 3.0, "end_s": 3.5}),
+    ],
+)  # fmt: skip
+def test_a_moment_of_motion_is_found_first(
+    policy: EmbeddedPolicy, request_: str, tool: str, arguments: dict[str, Any]
+) -> None:
+    calls, draft = play(policy, request_, {LIFTED.key: movement(0.9)} | dict.fromkeys(EDITS, edited()))
+    assert [(call.tool, dict(call.arguments)) for call in calls] == [
+        ("find_movements", dict(LIFTED.arguments)), (tool, arguments),
+    ]  # fmt: skip
+    assert draft.status == "answered"
+
+
+def test_a_moment_that_is_not_there_makes_no_file(policy: EmbeddedPolicy) -> None:
+    nothing = movement(0.9).model_copy(update={"found": [], "status": "empty", "summary": "nothing of it is lifted"})
+    calls, draft = play(policy, "slow down the moment when the cup is lifted", {LIFTED.key: nothing})
+    assert (len(calls), draft.status, "nothing of it is lifted" in draft.answer) == (1, "cannot", True)
+
+
+def test_what_nothing_recognises_may_be_what_is_lifted(policy: EmbeddedPolicy) -> None:
+    outcomes: dict[str, Outcome] = {LIFTED.key: NO_DETECTOR, "slow_motion": edited()}
+    request = "slow down the moment when the cup is lifted"
+    calls, draft = play(policy, request, outcomes | {ANYTHING_LIFTED.key: movement(0.6)})
+    assert calls[-1].arguments["which"] == "moving object: lifted"
+    assert (draft.status, "Whether it is the cup was not checked" in draft.answer) == ("uncertain", True)
+    _, draft = play(policy, request, outcomes | {ANYTHING_LIFTED.key: movement(0.3)})
+    assert (draft.status, draft.missing) == ("cannot", (NO_DETECTOR[1],))
+
+
+def test_when_it_moves_is_a_question(policy: EmbeddedPolicy) -> None:
+    calls, draft = play(policy, "When is the cup lifted?", {LIFTED.key: movement(0.9)})
+    assert (calls, draft.status, draft.value) == ([LIFTED], "answered", (3.0, 3.5))
+    assert draft.answer == "'cup' is lifted at 3.00 s."
+    _, draft = play(policy, "When is the cup lifted?", {LIFTED.key: movement(0.9, "red (not checked)")})
+    assert draft.status == "uncertain"
+
+
+@pytest.mark.parametrize(
+    ("clause", "meant"),
+    [
+        ("the cup is lifted off the ball", ("cup", "lifted")),
+        ("someone picks the ball up", ("ball", "lifted")),
+        ("she puts the glass down on the table", ("glass", "put down")),
+        ("the red car starts moving again", ("red car", "starts")),
+        ("the cars stop", ("cars", "stops")),
+        ("the bear comes towards the camera", ("bear", "closer")),
+        ("the man turns around", ("man", "turns")),
+        ("the dog leaves the picture", ("dog", "leaves")),
+        ("the music stops", None),
+        ("the man stops talking", None),
+        ("the light turns red", None),
+        ("the camera moves left", None),
+        ("something falls", None),
+    ],
+)
+def test_words_for_movements(clause: str, meant: tuple[str, str] | None) -> None:
+    assert read_movement(clause) == meant
+
+
+@pytest.mark.parametrize(
+    ("question", "meant"),
+    [
+        ("When is the red cup lifted?", ("red cup", "lifted")),
+        ("At what time does the man lift the cup?", ("cup", "lifted")),
+        ("when does the car start moving", ("car", "starts")),
+        ("When is the red car visible?", None),
+        ("When does it rain?", None),
+        ("Is the cup lifted?", None),
+    ],
+)
+def test_words_that_ask_for_movements(question: str, meant: tuple[str, str] | None) -> None:
+    assert read_asked_movement(question) == meant
 
 
 def test_what_was_not_approved_is_not_tried_in_another_way(policy: EmbeddedPolicy) -> None:

@@ -1,0 +1,1 @@
+"""Moments of motion: when a thing is lifted, starts, stops, turns, comes closer, appears or leaves."""
