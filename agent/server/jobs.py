@@ -151,7 +151,7 @@ class Jobs:
         found = self._found("id = ?", job_id)
         return found[0] if found else None
 
-    def recent(self) -> list[Job]:
+    def all(self) -> list[Job]:
         """The latest MAX_LISTED jobs, the latest first."""
         return self._found(f"1 ORDER BY number DESC LIMIT {MAX_LISTED}")
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 START_S = 120.0
 """For the interpreter, the libraries and the models; on a busy machine."""
+LEAVE_S = 1.0
+"""A process that has closed its connection is gone after so long, or killed."""
 STOP_S, KILL_S = 5.0, 2.0
 """Seconds that a task has to stop by itself, and then after SIGTERM."""
 SECRETS = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
@@ -78,7 +80,7 @@ class WorkerProcess:
                     stdout=2,
                     pass_fds=[theirs.fileno()],
                     start_new_session=True,
-                    env=_environment(self._settings) | {"PYTHONPATH": os.pathsep.join(paths)} | self._threads(),
+                    env=worker_environment(self._settings) | {"PYTHONPATH": os.pathsep.join(paths)} | self._threads(),
                 )
             except OSError as error:
                 ours.close()
@@ -180,6 +182,8 @@ class WorkerProcess:
     async def _end(self) -> str:
         """How the process ended; whatever is left of it is killed."""
         assert self._process is not None
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), LEAVE_S)
         self._signal(signal.SIGKILL)
         status = await self._process.wait()
         return f"signal {-status}" if status < 0 else f"status {status}"
@@ -189,7 +193,7 @@ def _at_end(reader: asyncio.StreamReader | None) -> bool:
     return reader is None or reader.at_eof()
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def worker_environment(settings: Settings) -> dict[str, str]:
     """Without keys and tokens, save those that an object store of memories is opened with."""
     hidden = OUR_SECRETS if "://" in settings.home else SECRETS
     return {

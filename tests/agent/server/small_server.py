@@ -21,7 +21,7 @@ async def main(folder: Path) -> None:
     await jobs.start()
     call = {"name": "wait", "videos": [], "arguments": {"until": str(folder / "go")}}
     added = [jobs.add("tool", call).id for _ in range(2)]
-    await until(lambda: len(workers.pids()) == 3 and jobs.recent()[1].share == 0.5)
+    await until(lambda: len(workers.pids()) == 3 and jobs.all()[1].share == 0.5)
     print(json.dumps({"workers": workers.pids(), "jobs": added}), flush=True)
     await asyncio.Event().wait()
 

@@ -54,7 +54,7 @@ def test_jobs_are_done_in_order_and_keep_their_results(tmp_path: Path) -> None:
             first, second = (jobs.add("tool", tool("add", a=a, b=1)) for a in (1, 2))
             assert (first.state, second.state) == ("running", "queued")
             assert await ended(jobs, second.id) == ["queued", "running", "done"]
-            assert [job.result and job.result["sum"] for job in jobs.recent()] == [3, 2]
+            assert [job.result and job.result["sum"] for job in jobs.all()] == [3, 2]
             done = jobs.get(first.id)
             assert done is not None
             assert (done.share, done.error, done.finished_at is not None) == (1.0, "", True)
@@ -143,11 +143,11 @@ def test_jobs_that_run_when_the_server_closes_are_gone_on_with(tmp_path: Path) -
     async def run() -> None:
         async with jobs_in(tmp_path) as jobs:
             job = jobs.add("tool", tool("wait", until=str(go)))
-            await until(lambda: jobs.recent()[0].share == 0.5)
+            await until(lambda: jobs.all()[0].share == 0.5)
         go.touch()
         async with jobs_in(tmp_path) as jobs:
             assert (await ended(jobs, job.id))[-1] == "done"
-            assert jobs.recent()[0].attempts == 2
+            assert jobs.all()[0].attempts == 2
 
     asyncio.run(run())
 
