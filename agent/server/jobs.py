@@ -160,6 +160,11 @@ class Jobs:
         found = self._found("video = ? AND kind = 'ingest' AND state IN ('queued', 'running')", video)
         return found[0] if found else None
 
+    def watched(self, video: str) -> Job | None:
+        """The latest job that watches or watched a video."""
+        found = self._found("video = ? AND kind = 'ingest' ORDER BY number DESC LIMIT 1", video)
+        return found[0] if found else None
+
     def latest(self, kind: JobKind = "ingest") -> dict[str, Job]:
         """The latest job of each video."""
         found = self._found("kind = ? AND video != '' ORDER BY number", kind)

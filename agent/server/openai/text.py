@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +23,7 @@ class Said:
     text: str
     annotations: tuple[Json, ...] = ()
 
-    def before(self, stops: list[str]) -> Said:
+    def before(self, stops: Sequence[str]) -> Said:
         """What stands before the first of these texts."""
         end = min((at for stop in stops if stop and (at := self.text.find(stop)) >= 0), default=len(self.text))
         kept = tuple(one for one in self.annotations if one["url_citation"]["end_index"] <= end)
