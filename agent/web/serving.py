@@ -36,6 +36,12 @@ class Page(StaticFiles):
         return response
 
 
+def page_paths() -> frozenset[str]:
+    """Where the page's files are found: what a browser needs before anyone has shown a token."""
+    files = (path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file())
+    return frozenset({"/"} | {f"/{file}" for file in files})
+
+
 def mount_page(app: Starlette) -> None:
     """Serve the page at `/`."""
     app.mount("/", Page(), name="page")

@@ -257,11 +257,11 @@ class StandIn:
 
         async def events() -> AsyncIterator[Json]:
             for step in range(4):
-                yield {"event": "Progress", "text": "watching", "share": step / 4}
+                yield {"event": "running", "state": "running", "text": "watching", "share": step / 4}
                 await asyncio.sleep(self.job_s / 4)
             if (video := self.videos.get(key.removeprefix("job-"))) is not None:
                 video |= {"state": "ready", "job": None}
-            yield {"event": "Finished", "state": "done", "share": 1.0, "text": ""}
+            yield {"event": "done", "state": "done", "share": 1.0, "text": ""}
 
         return _stream(events())
 

@@ -64,6 +64,18 @@ def test_an_upload_goes_on_after_the_connection_was_lost(page: Page, stand_in: S
     assert came(stand_in) == film.read_bytes()
 
 
+def test_progress_is_found_again_after_the_connection_was_lost(page: Page, stand_in: StandIn) -> None:
+    stand_in.add("long.mp4", "ingesting")
+    events = iter([True, False])
+    stand_in.refuse = lambda request: (
+        error(502, "Bad gateway.") if request.url.path.endswith("/events") and next(events, False) else None
+    )
+    page.open()
+    page.find(".video progress")
+    page.gone(".video progress")
+    assert sum(line.endswith("/events") for line in stand_in.requests) == 2
+
+
 def test_an_upload_can_pause_and_is_found_again_after_a_reload(page: Page, stand_in: StandIn, film: Path) -> None:
     halt = False
 

@@ -30,7 +30,7 @@ export function answerCard(answer, turn) {
     (answer.artifacts ?? []).map((file) => fileCard(file)),
     missing(answer),
     alternatives(answer),
-    answer.cost?.seconds !== undefined && h("small", { class: "cost" }, `${seconds(answer.cost.seconds)} · ${answer.cost.tool_calls ?? 0} tool calls`));
+    answer.cost?.seconds !== undefined && h("small", { class: "cost" }, `${seconds(answer.cost.seconds)} · ${plural(answer.cost.tool_calls ?? 0, "tool call")}`));
 }
 
 function confidence(share) {

@@ -100,7 +100,7 @@ export const url = {
   content: (id) => `${video(id)}/content`,
   poster: (id) => `${video(id)}/poster.jpg`,
   frame: (id, t_s, width, box) =>
-    `${video(id)}/frame${query({ t_s: t_s.toFixed(3), width, box: box?.map((edge) => Math.round(edge)).join(",") })}`,
+    `${video(id)}/frame${query({ t_s: t_s.toFixed(3), width, box: box?.map((edge) => Math.max(0, Math.round(edge))).join(",") })}`,
 };
 
 export const server = {

@@ -77,11 +77,12 @@ async function listen(turn, begin) {
   runs.set(turn.thread, { turn, controller });
   drawSend();
   turn.begin();
-  follow(true);
+  toEnd(turn);
   try {
     for await (const { event, data } of begin(controller.signal)) {
+      const reading = !atEnd();
       turn.take({ event, ...data });
-      follow(false);
+      if (!reading) toEnd(turn);
     }
     if (turn.open) turn.interrupted("The connection was lost.");
   } catch (error) {
@@ -91,7 +92,6 @@ async function listen(turn, begin) {
     runs.delete(turn.thread);
     state.fresh.delete(turn.thread);
     drawSend();
-    follow(false);
     if (turn.answer && turn.thread === state.thread) lookAt(turn.answer);
     tell("threads");
   }
@@ -114,10 +114,17 @@ function drawSend() {
   byId("send").classList.toggle("stop", Boolean(running()));
 }
 
-/** To the end of the conversation, unless the person has scrolled up to read. */
-function follow(force) {
+/** Whether the end of the conversation is to be seen; else the person has scrolled up to read. */
+function atEnd() {
   const scroll = byId("scroll");
-  if (force || scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 160) scroll.scrollTop = scroll.scrollHeight;
+  return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
+}
+
+/** Scrolls to the end, but not past the question of a long answer. */
+function toEnd(turn) {
+  const scroll = byId("scroll");
+  scroll.scrollTop = Math.min(scroll.scrollHeight, turn.element.offsetTop - scroll.offsetTop - 16);
+  if (turn.element.offsetHeight < scroll.clientHeight - 40) scroll.scrollTop = scroll.scrollHeight;
 }
 
 /** Shows the conversation `state.thread`, as the server has it. */
@@ -148,7 +155,7 @@ async function load() {
     lookAt(last.answer);
   }
   drawWelcome();
-  follow(true);
+  byId("scroll").scrollTop = byId("scroll").scrollHeight;
 }
 
 function drawAbout() {

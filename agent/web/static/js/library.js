@@ -23,7 +23,7 @@ export function startLibrary() {
 export async function refresh() {
   state.videos = new Map((await server.videos()).map((video) => [video.id, video]));
   for (const video of state.videos.values()) {
-    if (video.job && video.state !== "ready" && video.state !== "failed" && !watched.has(video.job)) follow(video);
+    if (video.job && isBusy(video) && !watched.has(video.job)) follow(video);
   }
   if (state.open && !state.videos.has(state.open)) {
     state.open = "";
@@ -40,36 +40,44 @@ export function openVideo(id, t_s) {
   tell("open", { t_s });
 }
 
+/** Shows how far watching a video is, until it is over; connections that are lost are made again. */
 async function follow(video) {
   watched.set(video.job, { text: "waits", share: undefined });
-  try {
-    for await (const { data } of server.jobEvents(video.job)) {
-      if (Number.isFinite(data.share)) watched.set(video.job, { text: data.text || "watching", share: data.share });
-      progress(video);
+  for (let failures = 0; ; failures += 1) {
+    try {
+      for await (const { data } of server.jobEvents(video.job)) {
+        if (data.state === "running") watched.set(video.job, { text: data.text || "watching", share: data.share });
+        progress(video);
+        failures = 0;
+      }
+    } catch (error) {
+      if (error.status === 401 || error.status === 404) break;
     }
-  } catch (error) {
-    if (error.status !== 0 && error.status !== 404) notify(error.message, "error");
+    if (await settled(video)) break;
+    await new Promise((resolve) => { setTimeout(resolve, Math.min(30, 2 ** failures) * 1000); });
   }
   watched.delete(video.job);
-  await settle(video);
 }
 
-/** After the events of a job have ended: is the video ready, or does it go on? */
-async function settle(video, failures = 0) {
+/** Whether a video is not being watched any more; asks the server, and tells what came of it. */
+async function settled(video) {
   try {
     await refresh();
   } catch {
-    setTimeout(() => settle(video, failures + 1), Math.min(30, 2 ** failures) * 1000);
-    return;
+    return false;
   }
   const now = state.videos.get(video.id);
+  if (now && isBusy(now) && now.job === video.job) return false;
   if (now?.state === "ready") {
     say(`${now.name} is ready.`);
     if (state.open === video.id) tell("ready");
   } else if (now?.state === "failed") {
     say(`${now.name} could not be watched.`);
   }
+  return true;
 }
+
+const isBusy = (video) => video.state === "queued" || video.state === "ingesting";
 
 const line = (id) => byId("videos").querySelector(`[data-id="${CSS.escape(id)}"]`);
 
@@ -107,7 +115,6 @@ function nothing() {
 
 function row(video) {
   const name = video.name || video.title;
-  const busy = video.state === "queued" || video.state === "ingesting";
   const said = watched.get(video.job);
   const about = h("input", {
     type: "checkbox",
@@ -128,7 +135,7 @@ function row(video) {
   return h("li", { class: "video", data: { id: video.id } },
     about, open,
     iconButton("trash", `Delete ${name}`, () => remove(video), { class: "icon-button delete" }),
-    busy && bar(`Watching ${name}`, said?.share),
+    isBusy(video) && bar(`Watching ${name}`, said?.share),
     video.state === "failed" && h("p", { class: "problem" }, video.error || "It could not be watched."),
     video.warning && h("p", { class: "problem" }, video.warning));
 }

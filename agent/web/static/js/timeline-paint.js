@@ -7,7 +7,10 @@ const ROW = 22;
 const GAP = 6;
 const MOST_ROWS = 4; // of a lane whose items overlap
 const NAMES = { shots: "Shots", speech: "Speech", text: "Text", people: "People", things: "Things", sound: "Sound", events: "Events", evidence: "Evidence" };
-const COLOURS = { shots: "#7c8aa5", speech: "#3aa0a8", text: "#c08a2e", people: "#c2599b", things: "#5f9b4b", sound: "#8b6fc9", events: "#a8705a" };
+const COLOURS = {
+  shots: "#7c8aa5", speech: "#3aa0a8", text: "#c08a2e", people: "#c2599b", things: "#5f9b4b", sound: "#8b6fc9", events: "#a8705a",
+  camera: "#5b8fc9", colour: "#9a9454", captions: "#b0664f", actions: "#4f9a83",
+};
 
 export const nameOf = (lane) => NAMES[lane] ?? lane[0].toUpperCase() + lane.slice(1);
 

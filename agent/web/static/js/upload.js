@@ -2,6 +2,7 @@
 
 import { ApiError, api, errorOf, part } from "./api.js";
 
+const CHUNK_BYTES = 8 << 20; // of an upload that was begun before a reload
 const LONGEST_WAIT_S = 30;
 const TRY_AGAIN = new Set([0, 408, 429, 500, 502, 503, 504]);
 
@@ -54,27 +55,29 @@ export class Upload extends EventTarget {
   }
 
   async #step() {
-    if (!this.id) await this.#open();
+    if (!this.id && (await this.#open())) return;
     const end = Math.min(this.file.size, this.sent + this.chunk_bytes);
     const answer = await this.#send(this.sent, this.file.slice(this.sent, end));
     this.sent = answer.offset;
-    if (answer.video) {
-      this.result = answer;
-      localStorage.removeItem(this.key);
-      this.#set("done");
-    } else {
-      this.#set(this.state === "retrying" ? "sending" : this.state);
-    }
+    if (answer.video) this.#finish(answer);
+    else this.#set(this.state === "retrying" ? "sending" : this.state);
   }
 
-  /** Finds the upload of before a reload, or begins one. */
+  #finish(answer) {
+    this.result = answer;
+    localStorage.removeItem(this.key);
+    this.#set("done");
+  }
+
+  /** Finds the upload of before a reload, or begins one; true where all has come already. */
   async #open() {
     const known = localStorage.getItem(this.key);
     if (known) {
       try {
-        const { offset, chunk_bytes } = await api(`/api/uploads/${part(known)}`);
-        Object.assign(this, { id: known, sent: offset, chunk_bytes: chunk_bytes ?? 8 << 20 });
-        return;
+        const answer = await api(`/api/uploads/${part(known)}`);
+        Object.assign(this, { id: known, sent: answer.offset, chunk_bytes: this.chunk_bytes ?? CHUNK_BYTES });
+        if (answer.video) this.#finish(answer);
+        return Boolean(answer.video);
       } catch (error) {
         if (error.status !== 404) throw error;
         localStorage.removeItem(this.key);
@@ -86,6 +89,7 @@ export class Upload extends EventTarget {
     });
     localStorage.setItem(this.key, id);
     Object.assign(this, { id, sent: offset, chunk_bytes });
+    return false;
   }
 
   /** One piece. XMLHttpRequest, because fetch does not tell how much of a body has been sent. */
