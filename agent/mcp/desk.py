@@ -16,6 +16,7 @@ from agent.server.openai.steps import Steps
 from agent.server.pool import Busy, TaskFailed
 
 if TYPE_CHECKING:
+    from agent.server.jobs import Jobs
     from agent.server.options import ServerOptions
     from agent.server.pool import Kind, WorkerPool
 
@@ -34,6 +35,8 @@ class Desk:
     """The file that a client names by its path. Raises InvalidArguments for one that it may not name."""
     urls: bool
     """Whether files that were made are given by an address of the server, not by their place on this machine."""
+    jobs: Jobs | None = None
+    """Of a server to which videos are uploaded: those that are still being watched are waited for."""
 
     async def do(self, kind: Kind, name: str, arguments: Json, context: Context[Any, Any] | None = None) -> Json:
         """The result of a task. Raises ToolError, which the client is told as the result of its call."""
@@ -55,7 +58,14 @@ class Desk:
 
     async def watched(self, videos: Sequence[str], context: Context[Any, Any]) -> list[str]:
         """Ids of videos that are named by id or path; what is missing of those named by path is watched first."""
-        return [video if _is_id(video) else (await self.watch(video, context))["video_id"] for video in videos]
+        found = []
+        for video in videos:
+            if _is_id(video):
+                await self._ready(video, context)
+                found.append(video)
+            else:
+                found.append((await self.watch(video, context))["video_id"])
+        return found
 
     async def watch(self, path: str, context: Context[Any, Any]) -> Json:
         """Watch a video file. Raises ToolError."""
@@ -66,6 +76,15 @@ class Desk:
         except InvalidArguments as error:
             raise ToolError(str(error)) from error
         return await self.do("media", "ingest", {"path": str(file)}, context)
+
+    async def _ready(self, video_id: str, context: Context[Any, Any]) -> None:
+        job = self.jobs.watching(video_id) if self.jobs is not None else None
+        if self.jobs is None or job is None:
+            return
+        async for now in self.jobs.follow(job.id):
+            await context.report_progress(now.share, 1.0, now.text)
+            if now.state == "failed":
+                raise ToolError(now.error)
 
     def made(self, question: str, name: str) -> Path | None:
         """A file that was made for a question; None when there is none of that name."""
