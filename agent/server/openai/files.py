@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from typing import Annotated, Literal
@@ -16,7 +17,8 @@ from agent.server.errors import ApiError, errors
 from agent.server.file_store import StoredFile
 from agent.server.jobs import Job
 from agent.server.openai.form import UploadForm
-from agent.server.openai.videos import begin_ingest, file_of, state_of
+from agent.server.openai.videos import file_of, state_of
+from agent.server.routes.videos import body_of
 
 router = router_of("openai")
 
@@ -81,19 +83,20 @@ class Deleted(BaseModel):
 @router.post("/v1/files", openapi_extra=FORM, responses=errors(415, 507))
 async def create_file(request: Request, services: Serving) -> FileObject:
     """Upload a video as a form; the fields stand before the file."""
-    form = UploadForm(aiter(request.stream()), request.headers.get("content-type", ""))
+    form = UploadForm(body_of(request), request.headers.get("content-type", ""))
     await form.begin()
     purpose = form.fields.get("purpose", "")
     if purpose not in PURPOSES:
         message = f"`purpose` has to be one of {', '.join(PURPOSES)}, and stand before the file"
         raise ApiError(400, message, code="invalid_purpose", param="purpose")
     expires_at = _expiry(form.fields)
+    services.videos.admit()
     given = dict(form.fields)
     entry = await services.files.receive(form.chunks(), form.filename, purpose=purpose, expires_at=expires_at)
     if form.fields != given:
         services.files.store.delete(entry.id)
         raise ApiError(400, "the fields of the form have to stand before the file", code="malformed_form")
-    return _shown(entry, begin_ingest(services, entry))
+    return _shown(entry, services.videos.watch(entry))
 
 
 @router.get("/v1/files")
@@ -140,9 +143,12 @@ async def get_content(file_id: str, request: Request, services: Serving) -> Resp
 
 @router.delete("/v1/files/{file_id}", responses=errors(404))
 async def delete_file(file_id: str, services: Serving) -> Deleted:
-    """Forget a file; what was seen in it stays in the library."""
-    file_of(services, file_id)
-    services.files.store.delete(file_id)
+    """Forget a file; with the last one of a video goes all that is remembered of it."""
+    entry = file_of(services, file_id)
+    if len(services.files.store.of_video(entry.video_id)) > 1:
+        await asyncio.to_thread(services.files.store.delete, file_id)
+    else:
+        await services.videos.remove(entry.video_id)
     return Deleted(id=file_id)
 
 

@@ -56,7 +56,7 @@ class UploadForm:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes of the file; after the last one, all fields have been read. Raises ApiError 400."""
-        while self._chunks or await self._more():
+        while self._chunks or (not self._ended and await self._more()):
             while self._chunks:
                 yield self._chunks.popleft()
         if not self._ended:

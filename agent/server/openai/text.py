@@ -84,8 +84,10 @@ def _rest(answer: Json, base_url: str) -> str:
 
 def _link(artifact: Json, base_url: str) -> str:
     name = str(artifact["path"]).rpartition("/")[2]
-    plain = name.replace("[", "(").replace("]", ")")
-    return f"[{plain}]({base_url}{artifact['url']}): {shortened(artifact['description'], MAX_QUOTE)}"
+    told = shortened(artifact["description"], MAX_QUOTE)
+    if "url" not in artifact:  # made before there was a server
+        return f"{name}: {told}"
+    return f"[{name.replace('[', '(').replace(']', ')')}]({base_url}{artifact['url']}): {told}"
 
 
 def _annotation(item: Json, start: int, end: int, base_url: str, names: Mapping[str, str]) -> Json:

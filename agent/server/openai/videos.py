@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from agent.server.errors import ApiError, not_found
@@ -18,12 +17,13 @@ from agent.server.file_store import StoredFile
 from agent.server.jobs import Job
 from agent.server.openai.chats import KEPT_S
 from agent.server.openai.parts import Reference
-from agent.server.pool import TaskFailed
+from agent.server.pool import Busy
 from agent.server.services import Services
-from tools.media.identity import content_id
 
 MAX_TOLD = 20
 """Videos that are told of when none was named."""
+
+RETRY_S = 60.0
 
 Json = dict[str, Any]
 
@@ -40,18 +40,29 @@ async def find(services: Services, reference: Reference) -> Found:
     """The video of a reference; what is new is kept and watched. Raises ApiError, TaskFailed, Busy."""
     match reference.kind:
         case "video":
-            known = await services.pool.call("quick", "video", {"id": reference.value})
-            return Found(known["id"], known["title"])
+            return await _checked(services, reference.value, "")
         case "path":
-            return await _of_path(services, reference)
+            shown, _ = await services.videos.take_path(reference.value)
+            return Found(shown["id"], shown["name"])
         case "file":
             entry = file_of(services, reference.value)
         case "data":
             entry = await _of_data(services, reference)
-    state, why = state_of(services.jobs.watched(entry.video_id))
-    if state == "error":
-        raise ApiError(422, f"{entry.name} could not be watched: {why}", code="MediaError", param="messages")
-    return Found(entry.video_id, entry.name)
+    return await _checked(services, entry.video_id, entry.name, entry)
+
+
+async def _checked(services: Services, video_id: str, name: str, entry: StoredFile | None = None) -> Found:
+    """A video that can be asked about, now or when a job has watched it. Raises ApiError 404, 422."""
+    job = services.jobs.watched(video_id)
+    if name and job is not None and job.state != "failed":
+        return Found(video_id, name)
+    shown = await services.videos.get(video_id)
+    if shown["state"] == "failed":
+        message = f"{shown['name']} could not be watched: {shown['error']}"
+        raise ApiError(422, message, code="MediaError", param="messages")
+    if shown["state"] == "queued" and shown["job"] is None and entry is not None:
+        watch(services, entry)
+    return Found(video_id, shown["name"])
 
 
 async def by_name(services: Services, text: str) -> list[Found]:
@@ -82,10 +93,13 @@ def file_of(services: Services, file_id: str) -> StoredFile:
     return entry
 
 
-def begin_ingest(services: Services, entry: StoredFile) -> Job:
+def watch(services: Services, entry: StoredFile) -> Job:
     """Have an uploaded file watched. Raises Busy."""
-    path = services.files.store.path(entry)
-    return services.jobs.add("ingest", {"path": str(path), "title": entry.name}, video=entry.video_id)
+    services.videos.admit()
+    job = services.videos.watch(entry)
+    if job is None:
+        raise Busy("media", RETRY_S)
+    return job
 
 
 def state_of(job: Job | None) -> tuple[Literal["uploaded", "processed", "error"], str]:
@@ -101,47 +115,17 @@ async def _of_data(services: Services, reference: Reference) -> StoredFile:
         content = await asyncio.to_thread(base64.b64decode, reference.value, validate=True)
     except (ValueError, binascii.Error) as error:
         raise ApiError(400, "the data of the file are no base64", code="invalid_base64", param="messages") from error
+    services.videos.admit()
     known = services.files.store.of_content(hashlib.sha256(content).hexdigest())
     if known is not None:
         return known
     name = reference.name or "video"
-    entry = await services.files.receive(_at_once(content), name, size=len(content), expires_at=time.time() + KEPT_S)
-    begin_ingest(services, entry)
-    return entry
+    expires_at = time.time() + KEPT_S
+    return await services.files.receive(_at_once(content), name, size=len(content), expires_at=expires_at)
 
 
 async def _at_once(content: bytes) -> AsyncIterator[bytes]:
     yield content
-
-
-async def _of_path(services: Services, reference: Reference) -> Found:
-    """A file under an allowed folder, links followed. Raises ApiError 403, 404, 415, 422."""
-    path = await asyncio.to_thread(_allowed, reference.value, services.options.folders)
-    try:
-        _, video_id = await asyncio.to_thread(content_id, path)
-    except OSError as error:
-        raise not_found("file", reference.name[:80]) from error
-    try:
-        await services.pool.call("quick", "video", {"id": video_id})
-    except TaskFailed as unknown:
-        if unknown.kind not in ("LibraryError", "NotFound"):
-            raise
-        await services.files.look(path, path.name)
-        services.jobs.add("ingest", {"path": str(path), "title": path.name}, video=video_id)
-    return Found(video_id, path.name)
-
-
-def _allowed(name: str, folders: tuple[Path, ...]) -> Path:
-    try:
-        path = Path(name).resolve()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ApiError(400, "that is no path", code="invalid_path", param="messages") from error
-    if not any(path.is_relative_to(folder) for folder in folders):
-        message = "this path is in no folder that may be named: see VIDERE_SERVER_FOLDERS, or upload the file"
-        raise ApiError(403, message, code="path_not_allowed", param="messages")
-    if not path.is_file():
-        raise not_found("file", path.name[:80])
-    return path
 
 
 def _says(text: str, names: tuple[str, ...]) -> bool:

@@ -16,10 +16,12 @@ from openai import OpenAI
 
 from agent.server.app import create_app
 from agent.server.files import Files
+from agent.server.frames import Frames
 from agent.server.jobs import Jobs
 from agent.server.options import ServerOptions
 from agent.server.pool import TaskFailed, WorkerPool
 from agent.server.services import Services
+from agent.server.videos import Videos
 from tests.agent.server.standing import Pool, StandIn, Work
 
 STARTS_S = 10.0
@@ -28,13 +30,15 @@ Json = dict[str, Any]
 
 
 class Whole(StandIn):
-    """With files and jobs."""
+    """With files, jobs and videos."""
 
     async def start(self) -> None:
         await self.files.start()
         await self.jobs.start()
+        self.videos.start()
 
     async def close(self) -> None:
+        await self.videos.close()
         await self.jobs.close()
         await self.files.close()
 
@@ -66,7 +70,10 @@ def served(folder: Path, tasks: dict[str, Work], **changes: Any) -> Iterator[Ser
     )
     options = replace(plain, **changes)
     pool = Pool(LIBRARY | tasks)
-    services = Whole(options, pool, Jobs(cast(WorkerPool, pool), options), Files(options))
+    workers = cast(WorkerPool, pool)
+    files, jobs, frames = Files(options), Jobs(workers, options), Frames(folder / "frames", workers)
+    services = Whole(options, pool, jobs, files)
+    services.videos = Videos(options, files, frames, workers, jobs)
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(create_app(cast(Services, services)), log_config=None, timeout_graceful_shutdown=1)
@@ -83,7 +90,7 @@ def served(folder: Path, tasks: dict[str, Work], **changes: Any) -> Iterator[Ser
 
 def video(_task: Any, *, id: str) -> Json:
     """No video is known yet."""
-    raise TaskFailed("NotFound", f"there is no video {id}")
+    raise TaskFailed("LibraryError", f"there is no video {id}")
 
 
 LIBRARY: dict[str, Work] = {
