@@ -1,4 +1,4 @@
-"""Serves the page's files at `/`; mount it last, for it answers every path that nothing else did."""
+"""Serves the page's files at `/`, where nothing else answers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
 
 FOLDER = Path(__file__).parent / "static"
 
@@ -43,5 +44,11 @@ def page_paths() -> frozenset[str]:
 
 
 def mount_page(app: Starlette) -> None:
-    """Serve the page at `/`."""
-    app.mount("/", Page(), name="page")
+    """Serve the page's files where no route is; what is neither stays as it is (a mount at `/` would hide 405s)."""
+    page, paths, otherwise = Page(), page_paths(), app.router.default
+
+    async def default(scope: Scope, receive: Receive, send: Send) -> None:
+        is_page = scope["type"] == "http" and scope["path"] in paths
+        await (page if is_page else otherwise)(scope, receive, send)
+
+    app.router.default = default

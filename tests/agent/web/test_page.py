@@ -162,6 +162,27 @@ def test_the_page_works_by_keys_alone(page: Page) -> None:
 
 
 @pytest.mark.slow
+def test_everything_that_can_be_used_has_a_name(page: Page) -> None:
+    open_video(page)
+    page.ask("When?")
+    page.answer()
+    page.click(".steps-box > summary")
+    page.click(".as-list summary")
+    used = {"button", "checkbox", "textbox", "searchbox", "combobox", "slider", "tab", "link", "treeitem", "meter"}
+    seen = set()
+    for view in ("watch", "search", "solid", "artifacts", "tools"):
+        page.click(f"#tab-{view}")
+        for node in page.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]:
+            role = node.get("role", {}).get("value")
+            if role in used and not node["ignored"]:
+                seen.add(role)
+                assert node["name"]["value"].strip(), node
+    assert seen >= used - {"checkbox", "treeitem"}
+    ids = page.js("return [...document.querySelectorAll('[id]')].map((one) => one.id)")
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.slow
 def test_the_timeline_works_by_keys_and_says_where_it_is(page: Page) -> None:
     open_video(page)
     page.js("document.querySelector('.lanes').focus()")

@@ -62,3 +62,7 @@ def test_nothing_is_inline_from_elsewhere_or_parsed_as_html() -> None:
 
 def test_files_are_short() -> None:
     assert {path.name: n for path in FILES if (n := len(path.read_text().splitlines())) > 400} == {}
+
+
+def test_the_page_is_small() -> None:
+    assert sum(path.stat().st_size for path in FILES) < 200_000
