@@ -95,6 +95,7 @@ def video(_task: Any, *, id: str) -> Json:
 
 LIBRARY: dict[str, Work] = {
     "ingest": lambda _task, path, title: {"video_id": "ab" * 8},
+    "remove_video": video,
     "video": video,
     "videos": lambda _task: {"videos": []},
     "forget": lambda _task, name: {"forgotten": True},
