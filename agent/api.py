@@ -147,13 +147,16 @@ class VideoAgent:
         return view
 
     def warm_up(self) -> None:
-        """Load what the first question would otherwise wait for: libraries, tools, the network that embeds texts."""
+        """Load what the first question would otherwise wait for: libraries, tools, what the policy knows by example."""
         import cv2  # noqa: F401
         import duckdb  # noqa: F401
+        import pyarrow.parquet  # noqa: F401
 
         import memory.video_memory  # noqa: F401
+        from planners.embedded.policy import EmbeddedPolicy
+        from planners.state import State, Task
 
-        self._ingest_tools.embedder.embed(["warm"])
+        EmbeddedPolicy(self._ingest_tools.embedder).propose(State(Task("What happens?", ("",))), 1)
         for used in (self.registry, self.gate, self._graph, self.threads_graph):
             log.debug("loaded %s", type(used).__name__)
 

@@ -28,6 +28,8 @@ LEAVE_S = 1.0
 """A process that has closed its connection is gone after so long, or killed."""
 STOP_S, KILL_S = 5.0, 2.0
 """Seconds that a task has to stop by itself, and then after SIGTERM."""
+MAX_THREADS = 8
+"""Of a library in a worker: more do not help with single frames, and each takes address space."""
 SECRETS = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 OUR_SECRETS = re.compile(r"^(VIDERE_.*(KEY|TOKEN|URL)|OPENAI_.*)$", re.IGNORECASE)
 
@@ -96,7 +98,7 @@ class WorkerProcess:
     def _threads(self) -> dict[str, str]:
         """Two workers on two cores are slower when each of them uses both."""
         workers = {"answer": self._options.answer_workers, "media": self._options.media_workers, "quick": 1}[self.kind]
-        num = "1" if self.kind == "quick" else str(max(1, (os.cpu_count() or 1) // workers))
+        num = "1" if self.kind == "quick" else str(min(MAX_THREADS, max(1, (os.cpu_count() or 1) // workers)))
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         return dict.fromkeys(names, num) | {"TOKENIZERS_PARALLELISM": "false"}
 
@@ -106,7 +108,8 @@ class WorkerProcess:
             if isinstance(value, SecretStr):  # only who asks the language model needs to know
                 shared = self.kind == "answer" and not name.startswith("server_")
                 settings[name] = value.get_secret_value() if shared else ""
-        memory_bytes = self._options.worker_memory_bytes if self.kind == "media" else None
+        bounded = self.kind == "media" and self._settings.device == "cpu"  # CUDA reserves more than there is
+        memory_bytes = self._options.worker_memory_bytes if bounded else None
         return {
             "kind": self.kind,
             "settings": settings,

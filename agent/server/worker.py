@@ -57,6 +57,7 @@ class Worker:
         """Work until the server goes away."""
         from agent.server.tasks.context import TaskContext
         from agent.settings import Settings
+        from tools.base import VidereError
 
         start = json.loads(self._lines.readline())["start"]
         limit_process(start["memory_bytes"])
@@ -69,7 +70,10 @@ class Worker:
             send=lambda event: self._send({"event": event}),
             cancelled=self._stopped,
         )
-        tasks.warm_up(start["kind"], context)
+        try:
+            tasks.warm_up(start["kind"], context)
+        except VidereError as error:  # tasks that need what is missing will say so
+            log.warning("not warm: %s", error)
         threading.Thread(target=self._listen, name="videre-server", daemon=True).start()
         self._send({"ready": True})
         while (order := self._todo.get()) is not None:

@@ -13,6 +13,7 @@ TASKS: dict[str, Task] = {
         media.tool,
         library.videos,
         library.video,
+        library.source,
         library.remove_video,
         library.search,
         memories.memory,
@@ -34,8 +35,10 @@ TASKS: dict[str, Task] = {
 
 def warm_up(kind: str, context: TaskContext) -> None:
     """Load what the first task of a kind would otherwise wait for."""
-    if kind in ("answer", "quick"):
+    if kind == "answer":
         context.agent.warm_up()
+    elif kind == "quick":
+        library.warm_up(context)
 
 
 __all__ = ["TASKS", "Json", "Task", "TaskContext", "warm_up"]

@@ -12,6 +12,17 @@ if TYPE_CHECKING:
     from memory import VideoRecord
 
 
+def warm_up(context: TaskContext) -> None:
+    """Load what reading memories and searching in them takes."""
+    import duckdb  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+
+    import memory.video_memory  # noqa: F401
+
+    search(context, text="anything")
+    context.agent.threads()
+
+
 def videos(context: TaskContext) -> Json:
     """All videos, the latest first."""
     found = [_video(context, record) for record in context.agent.library.videos()]
@@ -21,6 +32,11 @@ def videos(context: TaskContext) -> Json:
 def video(context: TaskContext, *, id: str) -> Json:
     """One video. Raises LibraryError for an unknown id."""
     return _video(context, context.agent.library.video(id))
+
+
+def source(context: TaskContext, *, id: str) -> Json:
+    """Where the file of a video lies: for the server itself, not for clients. Raises LibraryError: unknown id."""
+    return {"path": str(context.agent.library.video(id).path)}
 
 
 def remove_video(context: TaskContext, *, id: str) -> Json:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from agent.api import folder_name
 from agent.server.tasks.context import Json, TaskContext
 
 if TYPE_CHECKING:
@@ -42,8 +44,13 @@ def back(context: TaskContext, *, name: str, point: str) -> Json:
 
 
 def forget(context: TaskContext, *, name: str) -> Json:
-    """Delete a conversation; `forgotten` says whether there was one."""
-    return {"forgotten": context.agent.thread(name).forget()}
+    """Delete a conversation and the files made in it; `forgotten` says whether there was one."""
+    one = context.agent.thread(name)
+    asked = {turn.trace_id for turn in one.turns()} | set(context.agent.store.searches.videos(name))
+    forgotten = one.forget()
+    for trace_id in asked if forgotten else ():
+        shutil.rmtree(context.artifacts / folder_name(trace_id), ignore_errors=True)
+    return {"forgotten": forgotten}
 
 
 def tree(context: TaskContext, *, trace_id: str) -> Json:

@@ -109,6 +109,8 @@ def test_a_question_that_needs_a_yes_waits_for_it(worker: Worker, clip: Path) ->
     assert path.startswith(f"{answer['trace_id']}/holiday-cut-")
     assert (worker.context.folder / "artifacts" / path).is_file()
     assert str(worker.context.folder) not in json.dumps(worker.events)
+    assert worker.do("forget", name="t") == {"forgotten": True}
+    assert not (worker.context.folder / "artifacts" / path).exists()
 
 
 def test_videos_go_by_the_title_that_they_were_given(worker: Worker, clip: Path) -> None:
