@@ -1,8 +1,8 @@
-"""Files that tools and answers made: each gets an address, and none is named by its place on the server."""
+"""Addresses of the files that tools and answers made."""
 
 from __future__ import annotations
 
-from pathlib import Path, PurePath
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
@@ -15,24 +15,15 @@ def artifacts_folder(folder: Path) -> Path:
     return folder / FOLDER
 
 
-def linked(value: Any, folder: Path) -> Any:
-    """A JSON value in which every artefact has its "url", and a "path" that tells nothing of the server's folders.
+def linked(value: Any) -> Any:
+    """A JSON value of a worker's in which every artefact that this server keeps has its "url".
 
-    `folder` is the server's. A file that was made elsewhere (before there was a server) has no address.
+    Workers name it by `<question>/<file>`, and by its name alone where it was made elsewhere.
     """
     if isinstance(value, dict):
-        changed = {key: linked(item, folder) for key, item in value.items()}
+        changed = {name: linked(part) for name, part in value.items()}
         path = value.get("path")
-        if isinstance(path, str) and {"kind", "description"} <= value.keys():
-            changed |= _address(PurePath(path), artifacts_folder(folder))
+        if isinstance(path, str) and {"kind", "description"} <= value.keys() and "/" in path:
+            changed["url"] = "/api/artifacts/" + "/".join(quote(part, safe="") for part in PurePosixPath(path).parts)
         return changed
-    if isinstance(value, list):
-        return [linked(item, folder) for item in value]
-    return value
-
-
-def _address(path: PurePath, root: Path) -> dict[str, str]:
-    if not path.is_relative_to(root):
-        return {"path": path.name}
-    parts = path.relative_to(root).parts
-    return {"path": "/".join(parts), "url": "/api/artifacts/" + "/".join(quote(part, safe="") for part in parts)}
+    return [linked(part) for part in value] if isinstance(value, list) else value

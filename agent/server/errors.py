@@ -29,7 +29,9 @@ TYPES = {
 
 TASK_STATUS = {
     "InvalidArguments": 400,
-    "NotFound": 404,
+    "SqlFailed": 400,
+    "SqlRefused": 400,
+    "LibraryError": 404,
     "ApprovalRequired": 409,
     "Denied": 409,
     "Cancelled": 409,
@@ -37,7 +39,7 @@ TASK_STATUS = {
     "ToolFailed": 422,
     "Refused": 422,
     "BudgetExceeded": 422,
-    "LibraryError": 422,
+    "SqlTimeout": 422,
     "MissingModel": 503,
     "WorkerDied": 503,
     "TimedOut": 503,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -23,13 +23,13 @@ class Metrics:
         self.in_flight = 0
         self._requests: Counter[tuple[str, str, int]] = Counter()
         self._within: Counter[tuple[str, float]] = Counter()
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self._bytes: Counter[str] = Counter()
 
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered; `seconds` until its answer began."""
         self._requests[method if method in METHODS else "OTHER", route, status] += 1
-        self._seconds[route] += seconds  # type: ignore[assignment]  # a Counter of seconds
+        self._seconds[route] += seconds
         for bucket in BUCKETS_S:
             if seconds <= bucket:
                 self._within[route, bucket] += 1
