@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ class ServerOptions:
 
     host: str
     port: int
-    token: str
+    token: str = field(repr=False)
     """What clients show; empty = none is needed, which is for this machine alone."""
     folder: Path
     """Uploads, jobs and artefacts."""

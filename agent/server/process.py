@@ -103,16 +103,11 @@ class WorkerProcess:
         return dict.fromkeys(names, num) | {"TOKENIZERS_PARALLELISM": "false"}
 
     def _first_words(self) -> Json:
-        settings = self._settings.model_dump(mode="json")
-        for name, value in self._settings:
-            if isinstance(value, SecretStr):  # only who asks the language model needs to know
-                shared = self.kind == "answer" and not name.startswith("server_")
-                settings[name] = value.get_secret_value() if shared else ""
         bounded = self.kind == "media" and self._settings.device == "cpu"  # CUDA reserves more than there is
         memory_bytes = self._options.worker_memory_bytes if bounded else None
         return {
             "kind": self.kind,
-            "settings": settings,
+            "settings": told_settings(self._settings, self.kind),
             "folder": str(self._options.folder),
             "folders": [str(folder) for folder in self._options.folders],
             "memory_bytes": memory_bytes,
@@ -194,6 +189,21 @@ class WorkerProcess:
 
 def _at_end(reader: asyncio.StreamReader | None) -> bool:
     return reader is None or reader.at_eof()
+
+
+def told_settings(settings: Settings, kind: Kind) -> Json:
+    """The settings as JSON. Who answers may ask the language model and mounted servers: it alone is told secrets."""
+    fields = settings.model_dump() | {"server_token": ""}
+    if kind != "answer":
+        fields["mcp_servers"] = {}
+
+    def plain(value: Any) -> str:
+        if isinstance(value, SecretStr):
+            return value.get_secret_value() if kind == "answer" else ""
+        return str(value)
+
+    told: Json = json.loads(json.dumps(fields, default=plain))
+    return told
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from agent.server import limits
 from agent.server import pool as pool_module
-from agent.server.process import WorkerProcess
+from agent.server.process import WorkerProcess, told_settings, worker_environment
+from agent.settings import Settings
 from tests.agent.server.pools import is_alive, pool, until
 
 MIB = 1 << 20
@@ -40,10 +43,23 @@ def test_only_who_asks_the_language_model_is_told_its_key(tmp_path: Path, monkey
     asyncio.run(run())
 
 
-def test_an_object_store_keeps_the_keys_that_open_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from agent.server.process import worker_environment
-    from agent.settings import Settings
+def test_all_settings_arrive_as_they_are(tmp_path: Path) -> None:
+    servers = {"files": {"url": "http://127.0.0.1:1/mcp", "headers": {"Authorization": "Bearer hush"}}}
+    settings = Settings(
+        home=str(tmp_path),
+        models=tmp_path,
+        llm_api_key="key",
+        server_token="token",
+        llm_price=(1, 2),
+        mcp_servers=servers,
+    )
+    arrived = Settings(**told_settings(settings, "answer"))
+    assert arrived == settings.model_copy(update={"server_token": SecretStr("")})
+    for kind in ("media", "quick"):
+        assert not {"hush", "key", "token"} & set(re.findall(r"\w+", str(list(told_settings(settings, kind).values()))))
 
+
+def test_an_object_store_keeps_the_keys_that_open_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3")
     monkeypatch.setenv("OPENAI_API_KEY", "hush")
     monkeypatch.setenv("VIDERE_LLM_API_KEY", "hush")
