@@ -178,7 +178,8 @@ class _Group:
         try:
             await worker.start()
         except WorkerLost as lost:
-            log.error("a worker (%s) did not start: %s", self.kind, lost)
+            if not self._closing:
+                log.error("a worker (%s) did not start: %s", self.kind, lost)
             await self._discard(worker)
             self._dispatch()
         else:
