@@ -8,6 +8,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agent.server.errors import ApiError
 from agent.server.opener import Facts
@@ -18,7 +19,7 @@ from tools.media.identity import ID_DIGITS
 MAX_FILES = 100_000
 MAX_NAME = 200
 """Characters of a name that are kept."""
-COLUMNS = "id, sha256, bytes, name, purpose, created_at, expires_at, facts"
+COLUMNS = "id, sha256, bytes, name, purpose, created_at, expires_at, facts, watched"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class StoredFile:
     """Seconds since 1970, as are all times here."""
     expires_at: float | None
     facts: Facts
+    watched: bool = False
+    """Whether a job was taken on for it."""
 
     @property
     def video_id(self) -> str:
@@ -74,7 +77,7 @@ class FileStore:
                 received.replace(path)
                 sync_folder(path.parent)
             self._database.write(
-                f"INSERT INTO file ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO file ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
                 (entry.id, sha256, size, name, purpose, entry.created_at, expires_at, json.dumps(facts)),
             )
         return entry
@@ -107,6 +110,14 @@ class FileStore:
             return self._select("ORDER BY created_at DESC, id")
         return self._select("WHERE purpose = ? ORDER BY created_at DESC, id", purpose)
 
+    def note_watched(self, video_id: str) -> None:
+        """A job watches the video, or did: its entries need no other."""
+        self._database.write("UPDATE file SET watched = 1 WHERE video_id = ?", (video_id,))
+
+    def unwatched(self) -> list[StoredFile]:
+        """Entries that no job was taken on for, the oldest first: too much waited, or the server ended just then."""
+        return self._select("WHERE watched = 0 ORDER BY created_at")
+
     def expired(self, now: float) -> list[StoredFile]:
         return self._select("WHERE expires_at <= ?", now)
 
@@ -136,21 +147,13 @@ class FileStore:
 
     def _select(self, rest: str, *values: str | float) -> list[StoredFile]:
         rows = self._database.rows(f"SELECT {COLUMNS} FROM file {rest}", values)
-        return [_entry(*row) for row in rows]
+        return [_entry(row) for row in rows]
 
 
-def _entry(
-    file_id: str,
-    sha256: str,
-    size: int,
-    name: str,
-    purpose: str,
-    created_at: float,
-    expires_at: float | None,
-    facts: str,
-) -> StoredFile:
-    """Of a row."""
-    return StoredFile(file_id, sha256, size, name, purpose, created_at, expires_at, json.loads(facts))
+def _entry(row: tuple[Any, ...]) -> StoredFile:
+    file_id, sha256, size, name, purpose, created_at, expires_at, facts, watched = row
+    known: Facts = json.loads(facts)
+    return StoredFile(file_id, sha256, size, name, purpose, created_at, expires_at, known, bool(watched))
 
 
 def shown_name(name: str) -> str:

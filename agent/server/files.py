@@ -10,7 +10,7 @@ from agent.server.errors import ApiError
 from agent.server.file_store import FileStore, StoredFile, shown_name
 from agent.server.opener import Facts, Opener
 from agent.server.options import ServerOptions
-from agent.server.part import Chunks, Part, in_blocks
+from agent.server.part import Chunks, Part, drain, in_blocks
 from agent.server.quota import Space
 from agent.server.uploads import Upload, Uploads
 from agent.store.database import Database, Schema
@@ -25,6 +25,7 @@ SCHEMA = Schema(
 CREATE TABLE IF NOT EXISTS file (
     id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, name TEXT NOT NULL, purpose TEXT NOT NULL,
     created_at REAL NOT NULL, expires_at REAL, facts TEXT NOT NULL,
+    watched INTEGER NOT NULL DEFAULT 0,
     video_id TEXT GENERATED ALWAYS AS (substr(sha256, 1, 16)) VIRTUAL);
 CREATE INDEX IF NOT EXISTS file_of_content ON file (sha256);
 CREATE INDEX IF NOT EXISTS file_of_video ON file (video_id);
@@ -77,13 +78,16 @@ class Files:
         Raises ApiError: 413 too large, 415 no video, 422 a video that cannot be used, 429, 507.
         """
         name = shown_name(name)
-        self._check_size(size or 0)
         part = Part(temporary_name(self._received / "upload"))
         key = part.path.name
-        self.space.promise(key, size or 0)
         try:
+            self._check_size(size or 0)
+            self.space.promise(key, size or 0)
             await self._take_in(part, chunks, key)
             return await self._accept(part, name, purpose=purpose, expires_at=expires_at)
+        except ApiError:
+            await drain(chunks)
+            raise
         finally:
             part.discard()
             self.space.release(key)
@@ -110,20 +114,27 @@ class Files:
         To an upload that is complete nothing is added, and the same is said again. Raises ApiError: 404, 409 as
         Uploads.append, and as `receive`.
         """
-        with self.uploads.held(upload_id) as upload:
-            if upload.file_id is not None:
-                return upload
-            part = await self.uploads.append(upload, offset, chunks)
-            try:
-                _check_kind(part.head, whole=part.size == upload.size)
-                if part.size < upload.size:
-                    return self.uploads.get(upload_id)
-                entry = await self._accept(part, upload.name)
-            except ApiError as error:
-                if error.status_code in REFUSED:
-                    self.uploads.drop(upload_id)
-                raise
-            return self.uploads.finish(upload, entry.id)
+        try:
+            with self.uploads.held(upload_id) as upload:
+                return await self._append(upload, offset, chunks)
+        except ApiError:
+            await drain(chunks)
+            raise
+
+    async def _append(self, upload: Upload, offset: int, chunks: Chunks) -> Upload:
+        if upload.file_id is not None:
+            return upload
+        part = await self.uploads.append(upload, offset, chunks)
+        try:
+            _check_kind(part.head, whole=part.size == upload.size)
+            if part.size < upload.size:
+                return self.uploads.get(upload.id)
+            entry = await self._accept(part, upload.name)
+        except ApiError as error:
+            if error.status_code in REFUSED:
+                self.uploads.drop(upload.id)
+            raise
+        return self.uploads.finish(upload, entry.id)
 
     def drop_upload(self, upload_id: str) -> None:
         """Raises ApiError 404, 409 while a request sends to it."""

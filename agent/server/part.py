@@ -15,6 +15,7 @@ from agent.server.quota import disk_errors
 
 BLOCK_BYTES = 1 << 20
 """Is gathered before it is written, so that a slow sender costs no thread a packet."""
+DRAINED_BYTES = 16 << 20
 
 
 class Part:
@@ -95,3 +96,15 @@ async def in_blocks(chunks: Chunks, write: Callable[[bytearray], Any]) -> None:
     finally:
         if block:
             await write(block)
+
+
+async def drain(chunks: Chunks) -> None:
+    """Take in some of what is left of a refused body.
+
+    Who still sends when the connection is closed may never see the answer that says why.
+    """
+    left = DRAINED_BYTES
+    async for chunk in chunks:
+        left -= len(chunk)
+        if left < 0:
+            return

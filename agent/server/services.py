@@ -1,4 +1,4 @@
-"""What the faces of the server share: workers, jobs, files, frames."""
+"""What the faces of the server share: workers, jobs, files, videos."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from agent.server.frames import Frames
 from agent.server.jobs import Jobs
 from agent.server.options import ServerOptions
 from agent.server.pool import WorkerPool
+from agent.server.videos import Videos
 from agent.settings import Settings
 from tools.base import InvalidArguments
 
@@ -24,6 +25,7 @@ class Services:
         self.jobs = Jobs(self.pool, options)
         self.files = Files(options)
         self.frames = Frames(options.folder / "frames", self.pool)
+        self.videos = Videos(options, self.files, self.frames, self.pool, self.jobs)
 
     async def start(self) -> None:
         """Begin to start workers, and go on with what an earlier server left.
@@ -35,9 +37,11 @@ class Services:
         self.frames.start()
         await self.pool.start()
         await self.jobs.start()
+        self.videos.start()
 
     async def close(self) -> None:
         """End all work; jobs are gone on with at the next start."""
+        await self.videos.close()
         await self.jobs.close()
         await self.pool.close()
         await self.files.close()
