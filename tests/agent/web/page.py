@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 Found = TypeVar("Found")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-DEADLINE_S = 20.0
 
 
 def no_browser() -> str:
@@ -42,9 +41,8 @@ def open_browser(*flags: str) -> Any:
 class Page:
     """One visit."""
 
-    def __init__(self, driver: Any, url: str) -> None:
-        self.driver, self.url = driver, url
-        self._seen: list[dict[str, Any]] = []
+    def __init__(self, driver: Any, url: str, deadline_s: float = 20.0) -> None:
+        self.driver, self.url, self.deadline_s = driver, url, deadline_s
         driver.get_log("browser")
         driver.get_log("performance")
 
@@ -97,8 +95,8 @@ class Page:
         return self.wait(look, f"{css} {text!r}")
 
     def wait(self, look: Callable[[], Found], what: str) -> Found:
-        """What `look` gives as soon as it is true. Raises AssertionError after DEADLINE_S."""
-        end = time.monotonic() + DEADLINE_S
+        """What `look` gives as soon as it is true. Raises AssertionError after `deadline_s`."""
+        end = time.monotonic() + self.deadline_s
         while time.monotonic() < end:
             if found := look():
                 return found

@@ -205,6 +205,7 @@ def test_the_search_tree_folds_and_moves_by_keys(page: Page) -> None:
     page.ask("When?")
     page.answer()
     page.click(".answer button", "How it was found")
+    page.find(".node")
     assert [one.get_attribute("aria-level") for one in page.all("[role='treeitem']")] == ["1", "2", "1", "1"]
     assert len(page.all(".node.chosen")) == 2
     assert "ToolFailed: no sound track" in page.find(".node", "find_speech").text

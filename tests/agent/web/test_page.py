@@ -162,6 +162,30 @@ def test_the_page_works_by_keys_alone(page: Page) -> None:
 
 
 @pytest.mark.slow
+def test_answers_to_choose_among_are_sent_with_the_question(page: Page, stand_in: StandIn) -> None:
+    open_video(page)
+    page.click("#choices-button")
+    page.keys("left", Keys.ENTER, " right ", Keys.ENTER)
+    page.ask("Which way?")
+    page.answer()
+    assert stand_in.asked[0]["options"] == ["left", "right"]
+    assert page.find(".asked small").text == "left / right"
+    page.ask("And now?")
+    page.wait(lambda: len(stand_in.asked) == 2, "second question")
+    assert stand_in.asked[1]["options"] == []
+
+
+@pytest.mark.slow
+def test_the_keys_are_told_by_a_key(page: Page) -> None:
+    open_video(page)
+    page.js("document.querySelector('#scroll').focus()")
+    page.keys("?")
+    assert "Whole screen".lower() in page.find("dialog.help").text.lower()
+    page.keys(Keys.ESCAPE)
+    page.gone("dialog")
+
+
+@pytest.mark.slow
 def test_everything_that_can_be_used_has_a_name(page: Page) -> None:
     open_video(page)
     page.ask("When?")

@@ -98,6 +98,7 @@ const video = (id) => `/api/videos/${part(id)}`;
 /** Addresses of pictures and files, for elements that load by themselves. */
 export const url = {
   content: (id) => `${video(id)}/content`,
+  tree: (trace_id) => `/api/searches/${part(trace_id)}?format=html`,
   poster: (id) => `${video(id)}/poster.jpg`,
   frame: (id, t_s, width, box) =>
     `${video(id)}/frame${query({ t_s: t_s.toFixed(3), width, box: box?.map((edge) => Math.max(0, Math.round(edge))).join(",") })}`,

@@ -24,6 +24,7 @@ export function startChat() {
     }
   });
   question.addEventListener("input", grow);
+  byId("choices-button").addEventListener("click", () => showChoices(byId("choices").hidden));
   on("thread", load);
   on("chosen", drawAbout);
   on("videos", drawAbout);
@@ -52,10 +53,23 @@ async function ask(text) {
   }
   byId("question").value = "";
   grow();
-  const videos = [...state.chosen];
-  const turn = newTurn({ question, videos, trace_id: newKey() });
+  const turn = newTurn({ question, videos: [...state.chosen], options: takeChoices(), trace_id: newKey() });
   byId("welcome").hidden = true;
-  await listen(turn, (signal) => server.ask(turn.thread, { question, videos, key: turn.trace_id }, signal));
+  await turn.acts.again();
+}
+
+/** The lines of the box of choices, which is empty then. */
+function takeChoices() {
+  const choices = byId("choices-text").value.split("\n").map((line) => line.trim()).filter(Boolean);
+  byId("choices-text").value = "";
+  showChoices(false);
+  return choices;
+}
+
+function showChoices(open) {
+  byId("choices").hidden = !open;
+  byId("choices-button").setAttribute("aria-expanded", String(open));
+  if (open) byId("choices-text").focus();
 }
 
 function newTurn(fields) {
@@ -63,7 +77,7 @@ function newTurn(fields) {
     decide: (agreed) => listen(turn, (signal) => server.decide(turn.thread, agreed, signal)),
     resume: () => listen(turn, (signal) => server.resume(turn.thread, signal)),
     again: () => listen(turn, (signal) =>
-      server.ask(turn.thread, { question: turn.question, videos: turn.videos, key: turn.trace_id }, signal)),
+      server.ask(turn.thread, { question: turn.question, videos: turn.videos, options: turn.options, key: turn.trace_id }, signal)),
   });
   turn.thread = state.thread;
   byId("turns").append(turn.element);

@@ -9,6 +9,7 @@ const watched = new Map(); // id of a job -> what it last said
 
 export function startLibrary() {
   byId("upload").append(icon("upload"), "Upload");
+  byId("videos").append(h("li", { class: "nothing" }, "Loading…"));
   on("uploaded", async (video) => {
     await refresh();
     if (!video?.id) return;

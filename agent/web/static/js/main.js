@@ -5,6 +5,7 @@ import { startChat } from "./chat.js";
 import { byId, h, icon, notify } from "./dom.js";
 import { startFiles } from "./files.js";
 import { startFinder } from "./finder.js";
+import { startHelp } from "./help.js";
 import { openVideo, refresh, startLibrary } from "./library.js";
 import { login } from "./login.js";
 import { on, state, tell } from "./state.js";
@@ -65,6 +66,7 @@ async function start() {
   shown = { search: startTree(views), solid: startViewer(views), tools: showTools };
   startChat();
   startKeys();
+  startHelp(byId("help"));
   const before = startAddress();
   byId("app").hidden = false;
   await refresh();

@@ -6,6 +6,7 @@ import { h, iconButton, notify, setIcon } from "./dom.js";
 import { time } from "./format.js";
 
 const STEP_S = 5;
+const ROUNDING_S = 0.0005; // times are rounded: just before a frame the one before it would be shown
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2];
 
 export class Player extends EventTarget {
@@ -36,7 +37,7 @@ export class Player extends EventTarget {
   /** Opens a video of the library. `t_s` is where to begin. */
   load(record, t_s = 0) {
     this.record = record;
-    this.stills = false;
+    this.stills = this.playButton.disabled = false;
     this.still.hidden = true;
     this.video.hidden = false;
     this.still_s = t_s;
@@ -67,7 +68,7 @@ export class Player extends EventTarget {
       this.still_s = goal;
       this.still.src = url.frame(this.record.id, Math.min(goal, this.duration - this.frame_s), 960);
     } else if (this.video.readyState > 0) {
-      this.video.currentTime = goal;
+      this.video.currentTime = goal + ROUNDING_S;
     } else {
       this.wanted = goal;
     }
@@ -126,7 +127,7 @@ export class Player extends EventTarget {
     this.screen.addEventListener("click", () => this.toggle());
     video.addEventListener("loadedmetadata", () => {
       if (!this.record?.width) this.#shape(video.videoWidth, video.videoHeight);
-      if (this.wanted) video.currentTime = this.wanted;
+      if (this.wanted) video.currentTime = this.wanted + ROUNDING_S;
       this.wanted = undefined;
       this.#tell();
     });
@@ -153,7 +154,7 @@ export class Player extends EventTarget {
 
   #useStills() {
     if (!this.record || !this.video.getAttribute("src")) return;
-    this.stills = true;
+    this.stills = this.playButton.disabled = true;
     this.video.hidden = true;
     this.still.hidden = false;
     notify("This browser cannot play the file; single frames are shown instead.");

@@ -16,7 +16,10 @@ export function startTree(tabs) {
     view.replaceChildren(h("p", { class: "muted" }, "Loading…"));
     try {
       const found = await server.tree(drawn);
-      view.replaceChildren(h("h2", { class: "tree-question" }, found.question), ...found.trees.map(drawTree));
+      view.replaceChildren(
+        h("div", { class: "row tree-head" }, h("h2", { class: "tree-question grow" }, found.question),
+          h("a", { href: url.tree(drawn), download: `${drawn}.html`, class: "small" }, "Save as a page")),
+        ...found.trees.map(drawTree));
     } catch (error) {
       view.replaceChildren(h("div", { class: "empty" }, icon("tree"), error.message));
       drawn = "";

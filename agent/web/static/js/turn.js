@@ -7,9 +7,9 @@ import { tell, titleOf } from "./state.js";
 import { Steps } from "./steps.js";
 
 export class Turn {
-  /** fields: {question, videos, trace_id, resolved?}; acts: {decide(agreed), resume(), again()}. */
-  constructor({ question, videos = [], trace_id, resolved = "" }, acts) {
-    Object.assign(this, { question, videos, trace_id, acts });
+  /** fields: {question, videos, options, trace_id, resolved?}; acts: {decide(agreed), resume(), again()}. */
+  constructor({ question, videos = [], options = [], trace_id, resolved = "" }, acts) {
+    Object.assign(this, { question, videos, options, trace_id, acts });
     /** Whether an end of it is still to come. */
     this.open = false;
     this.steps = new Steps(trace_id);
@@ -20,6 +20,7 @@ export class Turn {
     this.element = h("li", { class: "turn" },
       h("div", { class: "asked" },
         h("p", { class: "asked-text" }, question),
+        options.length > 0 && h("small", {}, options.join(" / ")),
         videos.length > 1 && h("small", {}, videos.map(titleOf).join(", "))),
       this.meaning, this.steps.element, this.progress, this.end);
     this.#mean(resolved);

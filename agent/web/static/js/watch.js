@@ -106,9 +106,10 @@ async function loadTimeline() {
     return;
   }
   player.record = record;
-  waiting.textContent = "";
+  waiting.textContent = "Loading what is known of it…";
   try {
     const found = await server.timeline(id, asked.signal);
+    waiting.textContent = "";
     timeline.show({ ...found, duration_s: found.duration_s || record.duration_s });
     tell("timeline", found);
     listEntities(id, found);
