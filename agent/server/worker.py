@@ -51,6 +51,7 @@ class Worker:
         self._todo: queue.Queue[Json | None] = queue.Queue()
         self._current = self._stop = ""
         """Ids of the task that is worked on, and of the one that shall stop."""
+        self._hidden: list[bytes] = []
         self._closed = threading.Event()
 
     def serve(self, tasks: Tasks) -> None:
@@ -63,6 +64,8 @@ class Worker:
         limit_process(start["memory_bytes"])
         if start["kind"] == "media" and hasattr(os, "nice"):
             os.nice(MEDIA_NICENESS)
+        folders = sorted((start["folder"], start["settings"]["home"]), key=len, reverse=True)
+        self._hidden = [f"{folder}{os.sep}".encode() for folder in folders]  # one may lie in the other
         context = TaskContext(
             Settings(**start["settings"]),
             folder=Path(start["folder"]),
@@ -97,6 +100,8 @@ class Worker:
         line = _line(message)
         if len(line) > MAX_MESSAGE_BYTES:
             line = _line(_failure("ToolFailed", "the result is too long; ask for less at a time"))
+        for folder in self._hidden:  # where things are on this machine is nobody's business
+            line = line.replace(folder, b"")
         with self._sending:
             try:
                 self._connection.sendall(line)
@@ -115,8 +120,7 @@ class Worker:
         except Cancelled:
             return {"cancelled": True}
         except (VidereError, LibraryError, SqlFailed, SqlRefused, SqlTimeout) as error:
-            message = str(error).replace(f"{context.folder}{os.sep}", "")
-            return _failure(type(error).__name__, message, _plain(vars(error)))
+            return _failure(type(error).__name__, str(error), _plain(vars(error)))
         except MemoryError:
             log.exception("%s: out of memory", order["name"])
             return _failure("ToolFailed", "this needs more memory than a worker may take; ask for less at a time")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent.events import NeedsApproval
 from agent.server.tasks.context import Json, TaskContext
+from agent.server.tasks.owners import note_owners
 from tools.base import ApprovalRequired
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def ask(
     if not thread:
         paths: list[str | Path] = list(videos)
         answer = context.agent.ask(paths, question, options, caller=caller)
-        return {"answer": context.relative(answer.to_json()), "thread": "", "point": ""}
+        return {"answer": _said(context, answer), "thread": "", "point": ""}
     return _in_thread(
         context, thread, lambda one: one.ask(question, videos, options or [], key=key, at=at, caller=caller)
     )
@@ -62,4 +63,14 @@ def _in_thread(context: TaskContext, name: str, work: Callable[[Thread], Answer]
     except ApprovalRequired as need:
         context.caller.emit(NeedsApproval("", need.action, need.why))
         return {"needs_approval": {"action": need.action, "why": need.why}, "thread": name}
-    return {"answer": context.relative(answer.to_json()), "thread": name, "point": thread.latest}
+    return {"answer": _said(context, answer), "thread": name, "point": thread.latest}
+
+
+def _said(context: TaskContext, answer: Answer) -> Json:
+    """The answer as JSON; beside its files it is noted whose they are."""
+    run = context.agent.last_run
+    if run is not None:
+        watched = [report.video_id for report in run.reports]
+        note_owners(run.artifacts, [*watched, *(item.video for item in answer.evidence)])
+    shown: Json = context.relative(answer.to_json())
+    return shown

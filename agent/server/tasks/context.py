@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.events import Event, Progress
 from agent.run import Caller
@@ -17,10 +17,13 @@ from agent.settings import Settings
 if TYPE_CHECKING:
     from agent.api import VideoAgent
     from memory import VideoMemory
+    from tools.media.reader import VideoReader
 
-MAX_MEMORIES = 4
-"""Videos whose memories are kept open."""
+MAX_MEMORIES, MAX_READERS = 4, 16
+"""Videos whose memories, and whose files, are kept open."""
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 Json = dict[str, Any]
 """A JSON object."""
 
@@ -40,6 +43,7 @@ class TaskContext:
     """Whether the task that is worked on shall stop; asked at least once a second."""
     caller: Caller = field(init=False)
     _memories: OrderedDict[str, VideoMemory] = field(default_factory=OrderedDict, init=False)
+    _readers: OrderedDict[tuple[Path, int, int], VideoReader] = field(default_factory=OrderedDict, init=False)
 
     def __post_init__(self) -> None:
         self.caller = Caller(progress=self.progress, cancelled=self.cancelled, emit=self._emit)
@@ -65,12 +69,24 @@ class TaskContext:
         """The memory of a video as of now; loaded once as long as it stays the same. LibraryError: unknown id."""
         opened = self.agent.library.open(video_id)
         kept = self._memories.get(video_id)
-        if kept is None or kept.revision != opened.revision:
-            self._memories[video_id] = opened
-        self._memories.move_to_end(video_id)
-        if len(self._memories) > MAX_MEMORIES:
-            self._memories.popitem(last=False)
-        return self._memories[video_id]
+        if kept is not None and kept.revision == opened.revision:
+            opened = kept
+        return _kept(self._memories, video_id, opened, MAX_MEMORIES)
+
+    def reader(self, video_id: str) -> VideoReader:
+        """A reader of a video's file, which is looked through once as long as it stays the same.
+
+        Raises LibraryError for an unknown id, MediaError when the file is gone or no use.
+        """
+        from tools.media.reader import VideoReader
+
+        path = self.agent.library.video(video_id).path
+        try:
+            found = path.stat()
+        except OSError:
+            return VideoReader(path)  # which says what is wrong
+        key = path, found.st_mtime_ns, found.st_size
+        return _kept(self._readers, key, self._readers.get(key) or VideoReader(path), MAX_READERS)
 
     def progress(self, text: str, share: float) -> None:
         """Tell what is being done, and the share of it that is done, 0..1."""
@@ -89,6 +105,15 @@ class TaskContext:
                 changed["path"] = path.relative_to(self.artifacts).as_posix() if inside else path.name
             return changed
         return [self.relative(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _kept(cache: OrderedDict[Key, Value], key: Key, value: Value, most: int) -> Value:
+    """Put a value into a cache of those used last."""
+    cache[key] = value
+    cache.move_to_end(key)
+    if len(cache) > most:
+        cache.popitem(last=False)
+    return value
 
 
 Task = Callable[..., Json]

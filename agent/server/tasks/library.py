@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from agent.server.tasks.context import Json, TaskContext
+from agent.server.tasks.owners import remove_owned
 
 if TYPE_CHECKING:
     from memory import VideoRecord
@@ -40,8 +41,9 @@ def source(context: TaskContext, *, id: str) -> Json:
 
 
 def remove_video(context: TaskContext, *, id: str) -> Json:
-    """Forget a video; its file is not touched. Raises LibraryError for an unknown id."""
+    """Forget a video and what was made of it; its file is not touched. Raises LibraryError for an unknown id."""
     context.agent.library.remove(id)
+    remove_owned(context.artifacts, id)
     return {"removed": id}
 
 

@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 
 from agent.server.tasks.context import Json, TaskContext
+from agent.server.tasks.owners import note_owners
 
 
 def ingest(context: TaskContext, *, path: str, title: str = "") -> Json:
@@ -25,6 +26,10 @@ def tool(context: TaskContext, *, name: str, videos: list[str], arguments: Json,
     call = call or uuid.uuid4().hex[:12]
     paths: list[str | Path] = list(videos)
     found = context.agent.registry.get(name)
-    result = found.call(arguments, context.agent.context(paths, context.artifacts / call))
+    tools = context.agent.context(paths, context.artifacts / call)
+    try:
+        result = found.call(arguments, tools)
+    finally:
+        note_owners(tools.artifacts, tools.videos)
     plain: Json = context.relative(result.model_dump(mode="json"))
     return plain | {"trace_id": call}

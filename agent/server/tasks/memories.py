@@ -11,6 +11,8 @@ MAX_ROWS = 10_000
 MAX_ITEMS = 2_000
 """Of a timeline, over all its lanes."""
 MAX_LABEL = 200
+SQL_S = 2.0
+"""For a statement: others wait for the same worker."""
 SPANS = {"entity": ("first_s", "last_s"), "observation": ("t_s", "t_s")}
 """Columns of time where they are not start_s and end_s."""
 TIMELESS = ("video",)
@@ -116,7 +118,7 @@ def sql(context: TaskContext, *, id: str, statement: str, limit: int = 1_000) ->
 
     Raises memory.query.SqlRefused, SqlFailed, SqlTimeout.
     """
-    return context.memory(id).untrusted_sql(statement, max_rows=_limited(limit))._asdict()
+    return context.memory(id).untrusted_sql(statement, max_rows=_limited(limit), timeout_s=SQL_S)._asdict()
 
 
 def _limited(limit: int) -> int:

@@ -22,14 +22,13 @@ def frame(context: TaskContext, *, id: str, t_s: float, width: int, path: str, b
     import numpy as np
 
     from tools.media.draw import ACCENT
-    from tools.media.reader import VideoReader
 
     if not 1 <= width <= MAX_WIDTH_PX:
         raise InvalidArguments(f"width must be 1 to {MAX_WIDTH_PX} pixels")
     if box is not None and len(box) != 4:
         raise InvalidArguments("a box is x1, y1, x2, y2 in pixels")
-    with VideoReader(context.agent.library.video(id).path) as reader:
-        found = reader.frame_at(min(max(0.0, t_s), max(0.0, reader.info.duration_s - 1e-3)))
+    reader = context.reader(id)
+    found = reader.frame_at(min(max(0.0, t_s), max(0.0, reader.info.duration_s - 1e-3)))
     picture = np.ascontiguousarray(found.rgb[..., ::-1])
     if box is not None:
         x1, y1, x2, y2 = (round(side) for side in box)

@@ -53,7 +53,10 @@ def test_errors_keep_their_name_and_bugs_say_nothing_of_the_machine(
                 await workers.call("quick", "bug", {})
             assert bug.value.kind == "InternalError"
             assert "secret path" not in str(bug.value)
-            assert workers.stats()["quick"] | {"failed": 2, "restarts": 0} == workers.stats()["quick"]
+            with pytest.raises(TaskFailed) as inside:
+                await workers.call("quick", "names", {})
+            assert inside.value.message == "files/x is broken, and library/y; not /elsewhere/z"
+            assert workers.stats()["quick"] | {"failed": 3, "restarts": 0} == workers.stats()["quick"]
 
     asyncio.run(run())
     assert "secret path" in capfd.readouterr().err, "the traceback is in the log"

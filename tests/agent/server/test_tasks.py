@@ -16,7 +16,7 @@ from agent.settings import Settings
 from memory.library import LibraryError
 from memory.query.errors import SqlRefused
 from tests.agent.noting import OTHER, VIDEO, watch
-from tools.base import InvalidArguments
+from tools.base import InvalidArguments, MediaError
 from tools.media.sample import render_sample
 from tools.retrieval.minilm import MiniLMEmbedder
 from tools.retrieval.remembered import RememberingEmbedder
@@ -109,6 +109,8 @@ def test_a_question_that_needs_a_yes_waits_for_it(worker: Worker, clip: Path) ->
     assert path.startswith(f"{answer['trace_id']}/holiday-cut-")
     assert (worker.context.folder / "artifacts" / path).is_file()
     assert str(worker.context.folder) not in json.dumps(worker.events)
+    worker.do("remove_video", id=OTHER)
+    assert (worker.context.folder / "artifacts" / path).is_file()
     assert worker.do("forget", name="t") == {"forgotten": True}
     assert not (worker.context.folder / "artifacts" / path).exists()
 
@@ -201,6 +203,8 @@ def test_a_frame_is_a_small_jpeg_with_the_box_on_it(worker: Worker, clip: Path, 
     assert worker.do("frame", id=video, t_s=1e9, width=9, path=str(plain))["t_s"] == 9.96
     with pytest.raises(InvalidArguments):
         worker.do("frame", id=video, t_s=1.0, width=0, path=str(plain))
+    with pytest.raises(MediaError):
+        worker.do("frame", id=OTHER, t_s=1.0, width=9, path=str(plain))
 
 
 def test_a_tool_reads_no_files_of_the_server(worker: Worker, clip: Path, tmp_path: Path) -> None:
@@ -216,6 +220,8 @@ def test_a_tool_reads_no_files_of_the_server(worker: Worker, clip: Path, tmp_pat
             worker.do("tool", name="subtitles", videos=[video], arguments={"file": str(name)})
     made = worker.do("tool", name="subtitles", videos=[video], arguments={"file": str(allowed)})
     assert made["artifacts"][0]["path"].startswith(f"{made['trace_id']}/")
+    worker.do("remove_video", id=video)
+    assert not (worker.context.folder / "artifacts" / made["trace_id"]).exists(), "what was made of it goes with it"
 
 
 def test_search_tools_and_doctor_answer(worker: Worker) -> None:

@@ -68,6 +68,12 @@ def refuses(context: TaskContext) -> Json:
     raise BudgetExceeded("tool", 3, 4)
 
 
+def names(context: TaskContext) -> Json:
+    """Tells where things are."""
+    folder, home = context.folder, context.settings.home
+    raise InvalidArguments(f"{folder}/files/x is broken, and {home}/library/y; not /elsewhere/z")
+
+
 def bug(context: TaskContext) -> Json:
     """An error that nobody foresaw."""
     raise RuntimeError(f"secret path {__file__}")
@@ -133,7 +139,7 @@ def tool(context: TaskContext, *, name: str, videos: list[str], arguments: Json,
 TASKS = {
     task.__name__: task
     for task in (
-        *(echo, patient, stuck, dies, chatty, progress, refuses, bug, grows, long, strange, environment),
+        *(echo, patient, stuck, dies, chatty, progress, refuses, names, bug, grows, long, strange, environment),
         *(ingest, tool),
     )
 }
