@@ -21,9 +21,9 @@ from agent.ingest import ingest
 from agent.learning import remember
 from agent.run import Run
 from agent.searching import search_video
-from agent.understanding import refusal, understood
+from agent.understanding import files_made, refusal, understood
 from planners.aggregate import aggregate
-from planners.embedded.goal import of_several
+from planners.embedded.goal import file_of, of_several
 from planners.embedded.videos import join_answers, split_question
 from planners.state import Task
 from tools.base import InvalidArguments
@@ -98,6 +98,7 @@ def search(state: AskState, runtime: Runtime[Run]) -> AskState:
     they are to be put together."""
     run = runtime.context
     run.caller.progress("thinking", 0.0)
+    run.made_before = files_made(run, state.get("turns", []))
     question, options = state["resolved"], tuple(state["options"])
     if not options and of_several(question):
         run.results.append(_searched(run, question, (), state["video_ids"], 1.0))
@@ -115,8 +116,14 @@ def _searched(run: Run, question: str, options: tuple[str, ...], videos: list[st
     context = run.context(videos)
     # A live stream grows: the question is put to what is there now. Its length, read afterwards, is no shorter.
     context.memory(videos[0])
-    task = Task(question, tuple(videos), options, float(run.library.video(videos[0]).media["duration_s"]))
-    return search_video(run, context, task, share)
+    duration_s = float(run.library.video(videos[0]).media["duration_s"])
+    made = None if options else context.made_file(file_of(question))
+    if made is not None:
+        from tools.media.reader import VideoReader
+
+        with VideoReader(made) as reader:
+            duration_s = reader.info.duration_s
+    return search_video(run, context, Task(question, tuple(videos), options, duration_s), share)
 
 
 def verify(state: AskState, runtime: Runtime[Run]) -> AskState:

@@ -78,6 +78,8 @@ class Run:
     question: str = ""
     resolved: str = ""
     """The question, and what it says when it stands by itself; there when it is answered."""
+    made_before: list[Path] = field(default_factory=list)
+    """Files that earlier questions of the conversation made, the newest last."""
     meant: str = ""
     """What the question was taken to mean, where that is not what it says."""
     answer: Answer | None = None
@@ -103,6 +105,7 @@ class Run:
             progress=self.caller.progress,
             cancelled=self.caller.cancelled,
             gate=self.gate,
+            made_before=self.made_before,
         )
 
     def lacks(self, line: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from agent.llm import endpoint, terms
 from planners.answer import Answer
@@ -49,7 +50,7 @@ def understood(
     if run.store is None or not turns:
         return Resolved(question)
     said = [
-        Turn(turn.question, turn.resolved, turn.answer.to_json()) for turn in run.store.turns.of(turns[-REMEMBERED:])
+        Turn(turn.question, turn.resolved, _as_it_is(turn.answer)) for turn in run.store.turns.of(turns[-REMEMBERED:])
     ]
     with _resolver(run) as resolver:
         try:
@@ -59,6 +60,18 @@ def understood(
     for line in found.missing:
         run.lacks(line)
     return found if found.answer is None else replace(found, answer=replace(found.answer, trace_id=run.trace_id))
+
+
+def files_made(run: Run, turns: Sequence[str]) -> list[Path]:
+    """Files that the latest of these turns made and that are still there, the newest last."""
+    answers = [turn.answer for turn in run.store.turns.of(turns[-REMEMBERED:])] if run.store is not None else []
+    return [path for answer in answers for file in answer.artifacts if (path := Path(file.path)).is_file()]
+
+
+def _as_it_is(answer: Answer) -> dict[str, Any]:
+    """An answer without the files that are gone."""
+    there = tuple(file for file in answer.artifacts if Path(file.path).is_file())
+    return replace(answer, artifacts=there).to_json()
 
 
 @contextmanager

@@ -171,6 +171,8 @@ class ToolContext:
     """Folder with model weights, one sub-folder a model; None = there is none."""
     device: str = "cpu"
     rng: random.Random = field(default_factory=lambda: random.Random(0))
+    made_before: Sequence[Path] = ()
+    """Files that earlier questions of the conversation made; tools may read them."""
     progress: Callable[[str, float], None] = lambda _text, _fraction: None
     """Called with what is being done and the share of it that is done, 0..1."""
     cancelled: Callable[[], bool] = lambda: False
@@ -187,12 +189,15 @@ class ToolContext:
         raise InvalidArguments(f"unknown video {video!r}; known here: {', '.join(self.videos) or 'none'}")
 
     def made_file(self, video: str) -> Path | None:
-        """The file of the artefact folder that a `video` argument names in place of an id; None for any other."""
+        """The file of the artefact folder, or of the conversation, that a `video` argument names in place of an id.
+
+        None for any other: an argument opens no path.
+        """
         name = Path(video).name
         if not name or len(name) > LONGEST_NAME or video in self.videos:
             return None
-        path = self.artifacts / name
-        return path if path.is_file() else None
+        known = (self.artifacts / name, *(path for path in reversed(self.made_before) if path.name == name))
+        return next((path for path in known if path.is_file()), None)
 
     def named_file(self, name: str) -> Path:
         """A file that an argument names, to be read. Raises InvalidArguments for one that may not be."""

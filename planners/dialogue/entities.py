@@ -16,6 +16,7 @@ MAX_NAME, MAX_NAME_WORDS = 60, 5
 """Characters and words of an answer that may be the name of a thing."""
 _ASKS_FOR_THING = re.compile(r"(?:what|which|who)\b(?! (?:happens|is happening|is going on|does .{1,60} do)\b)", re.I)
 _SAYS = re.compile(r"^(?:it is|it's|this is|that is|there is|there are|they are) ", re.I)
+_UNITS = frozenset(("s", "sec", "secs", "second", "seconds", "min", "mins", "minute", "minutes"))
 _ARTICLE = re.compile(r"(?:an?|the|some|two|three|four|five|his|her) ", re.I)
 
 
@@ -51,9 +52,9 @@ def entities(turn: Turn) -> list[Entity]:
 
 
 def _is_time(tokens: Sequence[Token], phrase: NounPhrase) -> bool:
-    """ "In the second shot": a part of the video, no thing in it."""
+    """ "In the second shot", "to 5 s": a part of the video, no thing in it."""
     before = tokens[phrase.first - 1].low if phrase.first > 0 else ""
-    return phrase.head in ("shot", "scene") and before in ("in", "during", "within", "of")
+    return phrase.head in _UNITS or (phrase.head in ("shot", "scene") and before in ("in", "during", "within", "of"))
 
 
 def _entity(phrase: NounPhrase, *, single: bool = False) -> Entity:

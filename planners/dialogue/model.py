@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from planners.dialogue.edited import of_what_was_made
 from planners.dialogue.phrases import tokens_of
 from planners.dialogue.recall import recall, recalled
 from planners.dialogue.recall_forms import About
@@ -55,8 +56,8 @@ class LLMResolver:
     """Implements planners.dialogue.turn.Resolver with a language model.
 
     It is asked once a question, and only when there is a history; questions about the conversation that the rules
-    know cost nothing. Where it cannot be asked, or its reply cannot be used, the rules decide, and `missing` says so.
-    Raises Cancelled, and BudgetExceeded when the time is over.
+    know, and edits of what an edit made, cost nothing. Where it cannot be asked, or its reply cannot be used, the rules
+    decide, and `missing` says so. Raises Cancelled, and BudgetExceeded when the time is over.
     """
 
     def __init__(self, llm: LLM, rules: RuleResolver | None = None) -> None:
@@ -67,7 +68,10 @@ class LLMResolver:
     ) -> Resolved:
         """See planners.dialogue.turn.Resolver."""
         asked = one_line(question)
-        if not turns or len(asked) >= MAX_FOLLOW_UP or recalled(asked, turns, titles) is not None:
+        known = bool(turns) and (
+            recalled(asked, turns, titles) is not None or of_what_was_made(asked, turns) is not None
+        )
+        if not turns or len(asked) >= MAX_FOLLOW_UP or known:
             return self._rules.resolve(question, turns, options, titles)
         try:
             said_by_model = self._asked(asked, turns, options, titles)

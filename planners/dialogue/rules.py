@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from planners.dialogue.edited import of_what_was_made
 from planners.dialogue.ellipsis import substituted
 from planners.dialogue.events import asked_of_event
 from planners.dialogue.fragments import Fragment, fragment_of, without_opener
@@ -53,7 +54,9 @@ class RuleResolver:
         answer = recalled(asked, turns, titles)
         if answer is not None:
             return Resolved(asked, answer=answer)
-        found = _understood(asked, _searched(turns), bool(options), titles)
+        searched = _searched(turns)
+        made = of_what_was_made(asked, searched) if searched and not options else None
+        found = _understood(asked, searched, bool(options), titles) if made is None else Resolved(made)
         return explained(found, asked, titles)
 
 

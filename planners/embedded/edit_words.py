@@ -10,7 +10,8 @@ _MAKE = (
     rf"(?:(?:a|an|the|one) )?{_OTHERS}{{0,4}}?"
 )
 _UNIT = r"(?:s|secs?|seconds?|m|mins?|minutes?)\b"
-_IT = r"(?:it|this|them|the (?:whole )?(?:video|clip|film|movie|recording|footage|result|picture))"
+_WHICH = r"(?:(?:whole|entire|new|original|edited|resulting|cut|last) )?"
+_IT = rf"(?:it|this|them|the {_WHICH}(?:video|clip|film|movie|recording|footage|result|summary|excerpt|picture))"
 _FILES = r"(?:videos?|clips?|files?|recordings?|films?|them|both)\b"
 _NOT_WORDS = r"(?!.*\b(?:in|with|of) (?:[\w-]+ ){0,2}(?:words?|sentences?|paragraphs?|bullets?|bullet points?)\b)"
 _SHAPE = r"(?:vertical|portrait|upright|square|horizontal|landscape|widescreen|phone|\d{1,2}:\d{1,2})"
@@ -150,8 +151,8 @@ EDITS_OF_THINGS = frozenset(("hide", "remove", "highlight"))
 EDITS_OF_SEVERAL = frozenset(("side_by_side", "concat"))
 """Those that are done to several videos together."""
 OUT_OF = re.compile(
-    r"\s+(?:from|out of|in|of|on) (?:the|this|my) (?:video|clip|picture|scene|film|footage|image|frame|recording|movie)"
-    r"s?\b",
+    rf"\s+(?:from|out of|in|of|on) (?:(?:the|this|my) {_WHICH}"
+    r"(?:video|clip|picture|scene|film|footage|image|frame|recording|movie|result|summary|excerpt)s?|it)\b",
     re.IGNORECASE,
 )
 """That a thing is to vanish from a picture, or to be hidden in it, says nothing of the thing."""
@@ -160,3 +161,5 @@ ASPECT = re.compile(r"\b\d{1,2}:\d{1,2}\b")
 QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]+)[\"“”«»„]|(?<!\w)['‘]([^'’]+)['’](?!\w)")
 MADE = re.compile(r"\b[\w-]+-[0-9a-f]{8}\.mp4\b")
 """The name of a file that an edit made, as the tools give it."""
+IN_MADE = re.compile(rf"^(?:in|of|from|with) {MADE.pattern}[,:]? +", re.IGNORECASE)
+"""Such a file, named before what is to be done with it."""

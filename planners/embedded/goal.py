@@ -16,6 +16,7 @@ from planners.embedded.edit_words import (
     EDITS,
     EDITS_OF_SEVERAL,
     EDITS_OF_THINGS,
+    IN_MADE,
     MADE,
     OUT_OF,
     QUOTED,
@@ -135,6 +136,11 @@ def read_goals(request: str, duration_s: float) -> tuple[Goal, ...]:
     What follows a goal and is none, or of no known verb, is one of the verb OTHER.
     """
     text = " ".join(request.split()).rstrip("?!. ")
+    named = IN_MADE.match(text)
+    if named is not None:
+        goals_of_file = read_goals(text[named.end() :], duration_s)
+        file = next(iter(MADE.findall(named[0])), "")
+        return tuple(replace(goal, file=goal.file or file) for goal in goals_of_file)
     goals: list[Goal] = []
     for clause in _clauses(text):
         found = _read(clause, duration_s)
@@ -152,11 +158,16 @@ def read_goals(request: str, duration_s: float) -> tuple[Goal, ...]:
 
 
 def of_several(request: str) -> bool:
-    """Whether something is to be made of all videos together."""
+    """Whether something is to be made of all videos together, or of a file that may have been made of several."""
     return any(
-        goal.verb in EDITS_OF_SEVERAL or (goal.verb == "summary" and _VIDEOS.search(goal.said.lower()))
+        goal.file or goal.verb in EDITS_OF_SEVERAL or (goal.verb == "summary" and _VIDEOS.search(goal.said.lower()))
         for goal in read_goals(request, 0.0)
     )
+
+
+def file_of(request: str) -> str:
+    """Name of the file of an earlier edit that a request is about; empty = it is about the videos."""
+    return next((goal.file for goal in read_goals(request, 0.0)), "")
 
 
 def _same(goal: Goal, other: Goal) -> bool:

@@ -45,8 +45,10 @@ _HOW = re.compile(
 )
 """How it is to be done, at the end of what is said."""
 _WHOLE = re.compile(
-    r"(?:it|this|them|(?:all (?:of )?|both )?(?:the |this |my |these )?(?:whole |entire |two )?"
-    r"(?:videos?|clips?|films?|movies?|results?|recordings?)|down|up|(?:about |at most )?[\d.]+[- ]?\w*)?"
+    r"(?:it|this|them|(?:all (?:of )?|both )?(?:the |this |my |these )?"
+    r"(?:(?:whole|entire|two|new|original|edited|resulting|cut|last) )?"
+    r"(?:videos?|clips?|films?|movies?|results?|recordings?|summary|excerpt)"
+    r"|down|up|(?:about |at most )?[\d.]+[- ]?\w*)?"
 )
 """What limits nothing."""
 _SEEN = re.compile(
