@@ -81,7 +81,7 @@ class Videos:
         try:
             job = self._jobs.add(
                 "ingest",
-                {"path": str(self._files.store.path(entry)), "title": _title(entry.name)},
+                {"path": str(self._files.store.path(entry)), "title": entry.name},
                 video=entry.video_id,
             )
         except Busy:
@@ -101,7 +101,7 @@ class Videos:
             _, video_id = await asyncio.to_thread(content_id, path)
         except OSError as error:
             raise not_found("file", path.name) from error
-        job = self._jobs.add("ingest", {"path": str(path), "title": _title(path.name)}, video=video_id)
+        job = self._jobs.add("ingest", {"path": str(path), "title": path.name}, video=video_id)
         self._seen[video_id] = _described(video_id, path.name, facts, path.stat().st_size, time.time())
         return await self.get(video_id), job
 
@@ -216,12 +216,8 @@ class Videos:
 def _described(video_id: str, name: str, facts: Facts | None, size: int, added_at: float) -> Json:
     """A video that the library does not know yet."""
     plain: Facts = facts or Facts(duration_s=0.0, width=0, height=0, fps=0.0, has_audio=False, warning="")
-    title = _title(name) if name else video_id
-    return {"id": video_id, "title": title, "name": name or video_id, "bytes": size, "added_at": added_at, **plain}
-
-
-def _title(name: str) -> str:
-    return Path(name).stem or name
+    shown = name or video_id
+    return {"id": video_id, "title": shown, "name": shown, "bytes": size, "added_at": added_at, **plain}
 
 
 def _is_about(job: Job, video_id: str) -> bool:

@@ -163,7 +163,7 @@ def test_a_video_that_is_sent_is_watched_and_then_ready(tmp_path: Path) -> None:
     async def work(face: Face) -> None:
         taken = await face.sent(data)
         video = taken["video"]
-        assert (video["title"], video["name"], video["bytes"]) == ("My clip", "My clip.mp4", len(data))
+        assert (video["title"], video["name"], video["bytes"]) == ("My clip.mp4", "My clip.mp4", len(data))
         assert (video["width"], video["height"]) == (160, 120)
         assert video["job"] == taken["job"]
         assert video["state"] in ("queued", "ingesting")
