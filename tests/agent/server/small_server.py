@@ -1,4 +1,7 @@
-"""`python -m tests.agent.server.small_server FOLDER`: workers and two jobs, until it is killed; says who they are."""
+"""`python -m tests.agent.server.small_server FOLDER [CLIP]`: a server without a face, until it is killed.
+
+It has jobs: to watch the clip, or two of worker_tasks; it says who its workers are as soon as the first job runs.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +10,25 @@ import json
 import sys
 from pathlib import Path
 
-from agent.server.jobs import Jobs
-from agent.server.pool import WorkerPool
+from agent.server.services import Services
 from agent.settings import Settings
 from tests.agent.server.pools import TASKS, options, until
 
 
-async def main(folder: Path) -> None:
+async def main(folder: Path, clip: Path | None) -> None:
     """Tells when the first job runs, and stays."""
-    workers = WorkerPool(Settings(home=str(folder / "library")), options(folder), tasks=TASKS)
-    await workers.start()
-    jobs = Jobs(workers, options(folder))
-    await jobs.start()
-    call = {"name": "wait", "videos": [], "arguments": {"until": str(folder / "go")}}
-    added = [jobs.add("tool", call).id for _ in range(2)]
-    await until(lambda: len(workers.pids()) == 3 and jobs.all()[1].share == 0.5)
-    print(json.dumps({"workers": workers.pids(), "jobs": added}), flush=True)
+    tasks = "agent.server.tasks" if clip else TASKS
+    services = Services(Settings(home=str(folder / "library")), options(folder), tasks=tasks)
+    await services.start()
+    jobs, call = services.jobs, {"name": "wait", "videos": [], "arguments": {"until": str(folder / "go")}}
+    if clip:
+        added = [jobs.add("ingest", {"path": str(clip), "title": "My film"}, video="0" * 16).id]
+    else:
+        added = [jobs.add("tool", call).id for _ in range(2)]
+    await until(lambda: len(services.pool.pids()) == 3 and jobs.all()[-1].share > 0.3, within_s=120.0)
+    print(json.dumps({"workers": services.pool.pids(), "jobs": added}), flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None))
