@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def put(ask: Callable[[Caller], object], caller: Caller) -> None:
         caller.emit(NeedsApproval("", need.action, need.why))
 
 
-def streamed(caller: Caller, ask: Callable[[Caller], object]) -> Iterator[Event]:
+def streamed(caller: Caller, ask: Callable[[Caller], object]) -> Generator[Event, None, None]:
     """The events of `ask`, put to by a caller who listens; the error that it ends in is raised after them.
 
     A question that has to wait for a person ends in NeedsApproval. Closing the iterator cancels the question.

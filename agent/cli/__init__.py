@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from agent.cli import ask, doctor, ingest, library, sample, thread, tool
+from agent.cli import ask, chat, doctor, ingest, library, sample, thread, tool
 from agent.cli.errors import run_app
 
 
@@ -21,6 +21,7 @@ def build_app() -> typer.Typer:
         add_completion=False,
     )
     app.command("ask")(ask.ask)
+    app.command("chat")(chat.chat)
     app.command("ingest")(ingest.ingest)
     app.command("sample")(sample.sample)
     app.command("doctor")(doctor.doctor)

@@ -16,10 +16,16 @@ from agent.cli.tracing import check_trace_file, write_trace
 from agent.text import plain
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from agent.api import VideoAgent
     from agent.run import Approve
     from planners.answer import Answer
     from tools.base import ApprovalRequired
+    from tools.types import Evidence
+
+MAX_EVIDENCE = 5
+"""Pieces of evidence that are printed."""
 
 
 def ask(
@@ -121,30 +127,37 @@ def print_and_rate(
     return CANNOT if answer.status == "cannot" else 0
 
 
-def print_answer(answer: Answer, titles: Mapping[str, str]) -> None:
+def print_answer(
+    answer: Answer, titles: Mapping[str, str], *, console: Console | None = None, numbered: bool = False
+) -> None:
     """For a person: the answer, how sure, and where to check it; `titles` by video id, where they are of interest."""
     from rich.console import Console
-    from rich.markup import escape as marked
 
-    def escape(text: str) -> str:
-        return marked(plain(text))
-
-    console = Console(highlight=False)
+    console = console or Console(highlight=False)
     said = answer.answer if answer.option is None else f"{answer.option}  ({answer.answer})"
     colour = {"answered": "green", "uncertain": "yellow", "cannot": "red"}[answer.status]
-    console.print(f"[bold {colour}]{escape(said)}[/]  [dim]{answer.status}, confidence {answer.confidence:.2f}[/]")
-    for item in answer.evidence[:5]:
-        text = f" {item.text.text!r}" if item.text is not None else f" {item.note}" if item.note else ""
-        box = " box " + ",".join(f"{side:.0f}" for side in item.box) if item.box is not None else ""
-        where = f"{escape(titles[item.video])} " if item.video in titles else ""
-        console.print(
-            f"  [dim]{where}{item.start_s:.2f}-{item.end_s:.2f} s{box}[/]{escape(text)} "
-            f"[dim]({escape(item.tool)}, {escape(item.model)})[/]"
-        )
+    console.print(f"[bold {colour}]{_escaped(said)}[/]  [dim]{answer.status}, confidence {answer.confidence:.2f}[/]")
+    for number, item in enumerate(answer.evidence[:MAX_EVIDENCE], 1):
+        console.print(f"  {f'{number}. ' if numbered else ''}{evidence_line(item, titles)}")
     for file in answer.artifacts:
-        told = f"  [dim]{file.kind}:[/] {escape(file.path)} [dim]({escape(file.description)})[/]"
+        told = f"  [dim]{file.kind}:[/] {_escaped(file.path)} [dim]({_escaped(file.description)})[/]"
         console.print(told, soft_wrap=True)  # a path that is broken into lines cannot be copied
     for line in answer.missing:
-        console.print(f"  [yellow]needs:[/] {escape(line)}")
+        console.print(f"  [yellow]needs:[/] {_escaped(line)}")
     for other in answer.alternatives[:3]:
-        console.print(f"  [dim]or: {escape(str(other))}[/]")
+        console.print(f"  [dim]or: {_escaped(str(other))}[/]")
+
+
+def evidence_line(item: Evidence, titles: Mapping[str, str]) -> str:
+    """When, where and what, in rich's markup; `titles` as in `print_answer`."""
+    text = f" {item.text.text!r}" if item.text is not None else f" {item.note}" if item.note else ""
+    box = " box " + ",".join(f"{side:.0f}" for side in item.box) if item.box is not None else ""
+    where = f"{_escaped(titles[item.video])} " if item.video in titles else ""
+    by = _escaped(f"({item.tool}, {item.model})")
+    return f"[dim]{where}{item.start_s:.2f}-{item.end_s:.2f} s{box}[/]{_escaped(text)} [dim]{by}[/]"
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(plain(text))

@@ -62,19 +62,20 @@ def run(
     with progress_bar() as progress:
         agent = VideoAgent(progress=progress)
         tool = agent.registry.get(name)
-        arguments = dict(_parse(text) for text in arg or [])
+        arguments = dict(parse(text) for text in arg or [])
         if not video:
             raise InvalidArguments("name a video: --video my.mp4")
         result = tool.call(arguments, agent.context(list(video), out))
     typer.echo(result.model_dump_json(indent=2))
 
 
-def _parse(text: str) -> tuple[str, Any]:
+def parse(text: str) -> tuple[str, Any]:
+    """An argument, written as key=value. Raises InvalidArguments."""
     from tools.base import InvalidArguments
 
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise InvalidArguments(f"--arg {text!r}: write it as key=value")
+        raise InvalidArguments(f"{text!r}: write arguments as key=value")
     try:
         return key, json.loads(value)
     except json.JSONDecodeError:
