@@ -142,6 +142,11 @@ class Thread:
         return Pending(values["trace_id"], values["question"], snapshot.next[0], need["action"], need["why"])
 
     @property
+    def videos(self) -> list[str]:
+        """Ids of the videos that the conversation is about now."""
+        return list(self._state().values.get("video_ids", []))
+
+    @property
     def latest(self) -> str:
         """Id of the point that the conversation is at; empty before its first question."""
         return str(self._state().config["configurable"].get("checkpoint_id", ""))

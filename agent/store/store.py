@@ -29,7 +29,7 @@ class AgentStore:
     """
 
     def __init__(self, folder: Path, registry: ToolSource) -> None:
-        self._folder = folder
+        self.folder = folder
         self._database = Database(folder / FILE)
         self.turns = Turns(self._database)
         self.searches = Searches(self._database)
@@ -39,11 +39,11 @@ class AgentStore:
     def checkpointer(self) -> SqliteSaver:
         from agent.store.checkpoints import checkpointer
 
-        return checkpointer(self._folder / FILE)
+        return checkpointer(self.folder / FILE)
 
     def lock(self, thread: str) -> AbstractContextManager[None]:
         """Hold a conversation; raises InvalidArguments when somebody else does."""
-        return thread_lock(self._folder / "locks", thread)
+        return thread_lock(self.folder / "locks", thread)
 
     def forget(self, thread: str) -> bool:
         """Delete all of a conversation; whether there was any."""
