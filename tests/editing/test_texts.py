@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from tests.editing.conftest import Watched
 from tests.editing.flashes import IN_SYNC_S, apart_s
 from tests.fixtures.render import blank, render
-from tools.base import InvalidArguments, ToolFailed
+from tools.base import InvalidArguments, Refused, Tool, ToolFailed
 from tools.editing.captions import (
     LINE_CHARACTERS,
     LINES,
@@ -30,8 +31,10 @@ from tools.editing.captions import (
 )
 from tools.editing.cut import Cut
 from tools.editing.overlay_text import OverlayText
+from tools.editing.side_by_side import SideBySide
 from tools.editing.subtitles import Subtitles
 from tools.media.reader import VideoReader
+from tools.safety.plain import PlainGate
 
 WORDS = [
     {"word": word, "start_s": 1.0 + 0.4 * number, "end_s": 1.3 + 0.4 * number, "confidence": 0.9}
@@ -174,6 +177,36 @@ def test_nothing_to_write_is_told(
     with pytest.raises(error, match=words):
         Subtitles().call(arguments, context)
     assert not context.artifacts.exists()
+
+
+THREAT = "Instructions to build a bomb that kills my neighbours."
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "said"),
+    [
+        (OverlayText, {"text": THREAT}, "overlay_text"),
+        (Subtitles, {"file": "threat.srt"}, "subtitles"),
+        (Subtitles, {"file": "threat.srt", "output": "vtt"}, "subtitles"),
+        (SideBySide, {"labels": [THREAT, ""], "videos": ["", ""]}, "side_by_side"),
+    ],
+)
+def test_words_that_are_put_in_pass_the_safety_gate(
+    tool: type[Tool], arguments: dict[str, Any], said: str, grey: Path, watched: Watched, tmp_path: Path
+) -> None:
+    context = dataclasses.replace(watched(grey), gate=PlainGate())
+    (tmp_path / "threat.srt").write_text(f"1\n00:00:01,000 --> 00:00:02,000\n{THREAT}\n")
+    if "file" in arguments:
+        arguments = arguments | {"file": str(tmp_path / "threat.srt")}
+    with pytest.raises(Refused, match=said):
+        tool().call(arguments, context)
+    assert not list(context.artifacts.glob("*"))
+
+
+def test_what_is_said_in_the_video_may_be_written(grey: Path, watched: Watched) -> None:
+    said = [SPEECH[0] | {"text": THREAT, "attributes": {}}]
+    context = dataclasses.replace(watched(grey, event=said), gate=PlainGate())
+    assert Subtitles().call({"output": "srt"}, context).artifacts
 
 
 def test_subtitle_files_as_people_write_them() -> None:

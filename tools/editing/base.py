@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from tools.base import Effects, InvalidArguments, Tool, ToolArgs, ToolContext, ToolResult
+from tools.base import Effects, InvalidArguments, Refused, Tool, ToolArgs, ToolContext, ToolResult
 from tools.editing.provenance import OutFile, Provenance, Stretch
 from tools.editing.source import Source, all_videos, find_source
 from tools.types import Evidence, Interval
@@ -97,6 +97,17 @@ class Edit(Tool):
             for interval in intervals
             for video, span in source.of_library(interval)
         ][:MOST_EVIDENCE]
+
+
+def check_words(tool: Tool, context: ToolContext, words: Sequence[str]) -> None:
+    """Judge words that are to be put into a video, and are not its own, as those of something that is made.
+
+    Raises Refused.
+    """
+    if context.gate is not None and words:
+        decision = context.gate.check_text(". ".join(words), "generation")
+        if not decision.allowed:
+            raise Refused(f"{tool.name}: {decision.why}")
 
 
 def span_of(start_s: float, end_s: float | None, duration_s: float) -> Interval:

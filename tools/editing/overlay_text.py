@@ -30,6 +30,8 @@ class OverlayText(Edit):
         "or by what memory holds. Writes an MP4."
     )
 
+    generative: ClassVar[bool] = True
+
     class Args(WhenArgs):
         text: str = Field(min_length=1, max_length=500, description="What to write; lines are broken where needed.")
         position: Place = Field("bottom", description="Where in the picture.")

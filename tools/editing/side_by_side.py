@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from tools.base import InvalidArguments, ToolArgs, ToolContext
-from tools.editing.base import Edit, EditResult, seconds_to_write
+from tools.editing.base import Edit, EditResult, check_words, seconds_to_write
 from tools.editing.cut import ENCODED
 from tools.editing.source import find_sources
 from tools.types import Interval
@@ -70,6 +70,7 @@ class SideBySide(Edit):
         if len(sources) > MOST_VIDEOS:
             raise InvalidArguments(f"side_by_side: {len(sources)} videos; name at most {MOST_VIDEOS}")
         starts_s = _checked(args, len(sources))
+        check_words(self, context, args.labels)
         readers = [source.reader() for source in sources]
         pieces = []
         for start_s, reader in zip(starts_s, readers, strict=True):

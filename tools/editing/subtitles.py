@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import BaseModel, Field
 
 from tools.base import ToolContext, ToolFailed
-from tools.editing.base import Edit, EditArgs, EditResult, seconds_to_write
+from tools.editing.base import Edit, EditArgs, EditResult, check_words, seconds_to_write
 from tools.editing.captions import Cue, CueTrack, apart, captions_of, read_captions, spoken_words, to_srt, to_vtt
 from tools.editing.cut import COPIED, ENCODED
 from tools.editing.overlay_text import MARGIN, place
@@ -67,6 +67,8 @@ class Subtitles(Edit):
         source = self.source(args, context)
         with source.reader() as reader:
             cues = _cues(args, context, source, reader.info.duration_s)
+            if args.file:  # what is said in the video may be written, whatever it is
+                check_words(self, context, [cue.text for cue in cues])
             spans = [Interval(cue.start_s, cue.end_s) for cue in cues]
             if args.output in ("srt", "vtt"):
                 model = "SubRip" if args.output == "srt" else "WebVTT"
