@@ -27,8 +27,10 @@ BENCHES = {
     "planning": "evals.bench.planning",
     "points": "evals.bench.points",
     "safety": "evals.bench.safety",
+    "server": "evals.bench.server",
     "tools": "evals.bench.tools",
     "tam": "evals.bench.efficienttam",
+    "upload": "evals.bench.upload",
 }
 """Modules with a function `run(BenchOptions) -> Iterator[Result]`."""
 
@@ -52,6 +54,8 @@ def bench(
     upstream: Annotated[
         Path | None, typer.Option(help="Checkout of yformer/EfficientTAM; 'tam' runs it beside ours.")
     ] = None,
+    clients: Annotated[int, typer.Option(min=1, help="Chat clients of 'server' that ask at the same time.")] = 50,
+    seconds: Annotated[float, typer.Option(min=1, help="How long the clients of 'server' ask.")] = 60.0,
 ) -> None:
     """Measure performance on this machine."""
     if name not in (*BENCHES, "all"):
@@ -60,7 +64,14 @@ def bench(
         data = beside
     machine = describe_machine()
     options = BenchOptions(
-        data, long_minutes, device, lambda text: typer.echo(f"measuring: {text}", err=True), models, upstream
+        data,
+        long_minutes,
+        device,
+        lambda text: typer.echo(f"measuring: {text}", err=True),
+        models,
+        upstream,
+        clients,
+        seconds,
     )
     results: list[Result] = []
     for module in [BENCHES[name]] if name != "all" else BENCHES.values():

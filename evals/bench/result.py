@@ -23,6 +23,10 @@ class BenchOptions:
     """Folder of models; 'matching' measures those of GIM's networks that are there, too."""
     upstream: Path | None = None
     """Checkout of yformer/EfficientTAM, which 'tam' runs beside ours."""
+    clients: int = 50
+    """Chat clients of 'server' that ask at the same time."""
+    seconds: float = 60.0
+    """How long they ask."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class Steps:
         match event["event"]:
             case "Understood" if event["why"]:
                 return _line(event["why"])
-            case "Progress":
+            case "Progress" if event["text"]:
                 return self._progress(event["text"], event["share"])
             case "Searched":
                 return self._step(event["video"], event["step"])
