@@ -44,7 +44,7 @@ CREATE INDEX IF NOT EXISTS job_of_video ON job (video, number);
 )
 COLUMNS = "id, kind, arguments, worker, video, state, attempts, result, error_kind, error, created_at, finished_at"
 KEPT_S = 7 * 24 * 3600.0
-"""Jobs that ended are forgotten after so long, with the files of their tools."""
+"""Jobs that ended are forgotten after so long, with their files and those of questions outside conversations."""
 PRUNE_S = 3600.0
 MAX_ATTEMPTS = 3
 """Worked on so often, and each time the worker or the server ended: then the job is at fault."""
@@ -288,6 +288,10 @@ class Jobs:
             for job in self._found(f"state IN {ENDED} AND finished_at < ?", time.time() - KEPT_S):
                 self.forget(job.id)
             await asyncio.sleep(PRUNE_S)
+            try:
+                await self.pool.call("quick", "tidy", {"older_s": KEPT_S})
+            except (Busy, TaskFailed, TaskCancelled) as error:
+                log.warning("old files are not deleted: %s", error)
 
     def _get(self, job_id: str) -> Job:
         return self._found("id = ?", job_id)[0]

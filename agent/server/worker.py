@@ -23,7 +23,7 @@ from typing import Any, Protocol, cast
 
 from agent.server.limits import die_with, limit_process, resident_bytes
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("agent.server.worker")
 
 MAX_MESSAGE_BYTES = 32 << 20
 """Of one line; a longer result is refused."""
@@ -70,7 +70,7 @@ class Worker:
             Settings(**start["settings"]),
             folder=Path(start["folder"]),
             folders=[Path(folder) for folder in start["folders"]],
-            send=lambda event: self._send({"event": event}),
+            send=self._tell,
             cancelled=self._stopped,
         )
         try:
@@ -95,6 +95,10 @@ class Worker:
 
     def _stopped(self) -> bool:
         return self._closed.is_set() or self._current == self._stop != ""
+
+    def _tell(self, event: Json) -> None:
+        if self._current:  # not what a thread says that a task has left behind
+            self._send({"event": event})
 
     def _send(self, message: Json) -> None:
         line = _line(message)

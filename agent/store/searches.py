@@ -50,6 +50,10 @@ class Searches:
             found.setdefault(search_id.rpartition(":")[0], []).extend(json.loads(videos))
         return found
 
+    def trace_ids(self) -> set[str]:
+        """Of all questions of all conversations that were searched for."""
+        return {row[0].rpartition(":")[0] for row in self._database.rows("SELECT search_id FROM search")}
+
     def agree(self, thread: str, search_id: str, consent: Mapping[str, bool]) -> None:
         """Replace what a person said in a search, by action."""
         self._database.write(

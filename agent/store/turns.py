@@ -64,6 +64,10 @@ class Turns:
         rows = self._database.rows("SELECT thread FROM turn WHERE trace_id = ?", (trace_id,))
         return str(rows[0][0]) if rows else ""
 
+    def trace_ids(self) -> set[str]:
+        """Of all turns of all conversations."""
+        return {row[0] for row in self._database.rows("SELECT trace_id FROM turn")}
+
     def threads(self) -> list[ThreadInfo]:
         """All conversations, the latest first."""
         rows = self._database.rows(

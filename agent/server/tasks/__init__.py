@@ -27,6 +27,7 @@ TASKS: dict[str, Task] = {
         threads.back,
         threads.forget,
         threads.tree,
+        threads.tidy,
         about.tools,
         about.doctor,
     )

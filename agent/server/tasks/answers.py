@@ -46,12 +46,14 @@ def ask(
 
 def resume(context: TaskContext, *, thread: str, budget: Effort = "standard") -> Json:
     """Go on with the question that was interrupted; gives what `ask` gives."""
+    context.progress("going on", 0.0)
     caller = replace(context.caller, effort=budget)
     return _in_thread(context, thread, lambda one: one.resume(caller))
 
 
 def decide(context: TaskContext, *, thread: str, agreed: bool, budget: Effort = "standard") -> Json:
     """Say yes or no to what the question waits for; gives what `ask` gives."""
+    context.progress("going on", 0.0)
     caller = replace(context.caller, effort=budget)
     return _in_thread(context, thread, lambda one: one.decide(agreed, caller))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,17 @@ def forget(context: TaskContext, *, name: str) -> Json:
     for trace_id in asked if forgotten else ():
         shutil.rmtree(context.artifacts / folder_name(trace_id), ignore_errors=True)
     return {"forgotten": forgotten}
+
+
+def tidy(context: TaskContext, *, older_s: float) -> Json:
+    """Delete the files of questions that belong to no conversation, and of calls, after so long; how many folders."""
+    store = context.agent.store
+    kept = {folder_name(trace_id) for trace_id in store.turns.trace_ids() | store.searches.trace_ids()}
+    folders = list(context.artifacts.iterdir()) if context.artifacts.is_dir() else []
+    old = [one for one in folders if one.name not in kept and one.stat().st_mtime < time.time() - older_s]
+    for folder in old:
+        shutil.rmtree(folder, ignore_errors=True)
+    return {"deleted": len(old)}
 
 
 def tree(context: TaskContext, *, trace_id: str) -> Json:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agent.api import folder_name
 from agent.ingest import IngestTools
 from agent.server.tasks import TASKS, TaskContext
 from agent.settings import Settings
@@ -133,6 +134,17 @@ def test_videos_go_by_the_title_that_they_were_given(worker: Worker, clip: Path)
     worker.do("remove_video", id=video["id"])
     with pytest.raises(LibraryError):
         worker.do("video", id=video["id"])
+
+
+def test_files_that_belong_to_no_conversation_are_deleted_when_they_are_old(worker: Worker) -> None:
+    kept = worker.do("ask", question=SHOTS, videos=[VIDEO], thread="t", key="my own key/..")["answer"]["trace_id"]
+    assert kept == "my own key/.."
+    folders = [worker.context.artifacts / name for name in (folder_name(kept), "of-no-thread")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    assert worker.do("tidy", older_s=60.0) == {"deleted": 0}
+    assert worker.do("tidy", older_s=-1.0) == {"deleted": 1}
+    assert [folder.exists() for folder in folders] == [True, False]
 
 
 def test_rows_of_a_table_can_be_limited_in_number_and_time(worker: Worker) -> None:

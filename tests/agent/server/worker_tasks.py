@@ -110,6 +110,11 @@ def environment(context: TaskContext) -> Json:
     }
 
 
+def tidy(context: TaskContext, *, older_s: float) -> Json:
+    """There is nothing to do."""
+    return {"deleted": 0}
+
+
 def ingest(context: TaskContext, *, path: str, title: str) -> Json:
     """As if a video had been watched."""
     return {"video_id": "v"}
@@ -140,6 +145,6 @@ TASKS = {
     task.__name__: task
     for task in (
         *(echo, patient, stuck, dies, chatty, progress, refuses, names, bug, grows, long, strange, environment),
-        *(ingest, tool),
+        *(ingest, tool, tidy),
     )
 }
