@@ -239,6 +239,22 @@ def test_entities_are_drawn_over_the_video(page: Page) -> None:
 
 
 @pytest.mark.slow
+def test_overlays_fit_where_pixels_are_not_square(page: Page, stand_in: StandIn) -> None:
+    for video in stand_in.videos.values():  # the clip is shown as 640 x 360; of half as many pixels across
+        video["width"] = 320
+    open_video(page)
+    page.click(".entities button", "blue moving object")  # at first x is 50 to 154 source pixels
+    page.wait(lambda: page.js("return document.querySelector('.overlay').dataset.drawn === '1'"), "box")
+    edges = page.js(
+        "const c = document.querySelector('.overlay'), y = Math.round(270 * c.height / 360), w = c.width;"
+        "const row = c.getContext('2d').getImageData(0, y, w, 1).data;"
+        "const seen = [...Array(w).keys()].filter((x) => row[4 * x + 3] > 0);"
+        "return [seen[0] / w, seen[seen.length - 1] / w]"
+    )
+    assert edges == pytest.approx([50 / 320, 154 / 320], abs=0.01)
+
+
+@pytest.mark.slow
 def test_dark_follows_the_system_until_it_is_chosen_and_then_stays(page: Page) -> None:
     def ground() -> str:
         return str(page.js("return getComputedStyle(document.body).backgroundColor"))

@@ -164,3 +164,14 @@ def test_overlays_move_evenly_between_observations_and_vanish_in_gaps(modules: P
         "return [0.5, 0.9, 1.25, 1.7, 3, 6.2].map((t) => at(seen, t)?.box ?? null);"
     )
     assert found == [None, [0, 0, 10, 10], [5, 0, 15, 10], [10, 0, 20, 10], None, [0, 0, 1, 1]]
+
+
+def test_what_overlaps_gets_rows_of_its_own_as_far_as_there_is_room(modules: Page) -> None:
+    found = modules.module(
+        "const {layOut} = await import('/js/timeline-paint.js');"
+        "const items = [[0, 2], [1, 3], [2, 4], ...Array(9).fill([5, 6])]"
+        "  .map(([start_s, end_s]) => ({start_s, end_s}));"
+        "const [lane] = layOut([{name: 'text', items}, {name: 'people', items: []}]);"
+        "return lane.items.map((item) => [item.row, item.crowded]);"
+    )
+    assert found == [[0, False], [1, False], [0, False], *([row, False] for row in range(8)), [7, True]]

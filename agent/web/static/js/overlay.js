@@ -10,7 +10,8 @@ const GAP_S = 1.0; // between observations closer than this, boxes move evenly
 export class Overlay {
   constructor(canvas) {
     this.canvas = canvas;
-    this.size = [1, 1]; // width and height of the picture, source pixels
+    this.size = [16, 9]; // width and height of the picture, source pixels
+    this.shape = [16, 9]; // the same as it is shown: pixels need not be square
     /** id -> {colour, label, observations sorted by t_s}: those that are shown. */
     this.entities = new Map();
     this.evidence = [];
@@ -29,11 +30,12 @@ export class Overlay {
     const pen = canvas.getContext("2d");
     pen.clearRect(0, 0, width, height);
     // the picture is fitted into the canvas as the video is: whole, in the middle
-    const scale = Math.min(width / this.size[0], height / this.size[1]);
+    const fit = Math.min(width / this.shape[0], height / this.shape[1]);
+    const [wide, high] = this.shape.map((side) => side * fit);
     pen.save();
-    pen.translate((width - this.size[0] * scale) / 2, (height - this.size[1] * scale) / 2);
+    pen.translate((width - wide) / 2, (height - high) / 2);
     this.unit = ratio;
-    this.scale = scale;
+    this.scale = [wide / this.size[0], high / this.size[1]];
     let drawn = 0;
     for (const entity of this.entities.values()) drawn += this.#entity(pen, entity, t_s);
     for (const item of this.evidence) drawn += this.#evidence(pen, item, t_s);
@@ -58,7 +60,7 @@ export class Overlay {
   }
 
   #box(pen, [x1, y1, x2, y2], colour, label, thick) {
-    const [x, y, w, h] = [x1, y1, x2 - x1, y2 - y1].map((edge) => edge * this.scale);
+    const [x, y, w, h] = [x1, y1, x2 - x1, y2 - y1].map((edge, axis) => edge * this.scale[axis % 2]);
     pen.lineWidth = (thick + 2) * this.unit;
     pen.strokeStyle = "rgb(0 0 0 / 45%)";
     pen.beginPath();
@@ -67,15 +69,16 @@ export class Overlay {
     pen.lineWidth = thick * this.unit;
     pen.strokeStyle = colour;
     pen.stroke();
-    if (label) this.#label(pen, label, x, y, colour);
+    if (label) this.#label(pen, label, x, y, y + h, colour);
   }
 
-  #label(pen, label, x, y, colour) {
+  /** Above the box, or below it where there is no room. */
+  #label(pen, label, x, y, below, colour) {
     const text = label.length > 32 ? `${label.slice(0, 31)}…` : label;
     pen.font = `600 ${12 * this.unit}px system-ui, sans-serif`;
     const width = pen.measureText(text).width + 10 * this.unit;
     const height = 18 * this.unit;
-    const top = y >= height ? y - height : y;
+    const top = y >= height ? y - height : below;
     pen.fillStyle = colour;
     pen.beginPath();
     pen.roundRect(x, top, width, height, 3 * this.unit);
@@ -94,7 +97,7 @@ export class Overlay {
     }
     if (!image) return;
     pen.globalAlpha = 0.45;
-    pen.drawImage(image, 0, 0, this.size[0] * this.scale, this.size[1] * this.scale);
+    pen.drawImage(image, 0, 0, this.size[0] * this.scale[0], this.size[1] * this.scale[1]);
     pen.globalAlpha = 1;
   }
 }

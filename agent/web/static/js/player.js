@@ -126,7 +126,7 @@ export class Player extends EventTarget {
     this.screen.addEventListener("keydown", (event) => this.key(event));
     this.screen.addEventListener("click", () => this.toggle());
     video.addEventListener("loadedmetadata", () => {
-      if (!this.record?.width) this.#shape(video.videoWidth, video.videoHeight);
+      this.#shape(video.videoWidth, video.videoHeight); // pixels need not be square
       if (this.wanted) video.currentTime = this.wanted + ROUNDING_S;
       this.wanted = undefined;
       this.#tell();
@@ -157,13 +157,15 @@ export class Player extends EventTarget {
     this.stills = this.playButton.disabled = true;
     this.video.hidden = true;
     this.still.hidden = false;
+    this.#shape(this.record.width, this.record.height);
     notify("This browser cannot play the file; single frames are shown instead.");
     this.seek(this.wanted ?? this.still_s);
   }
 
+  /** Width and height of the picture as it is shown. */
   #shape(width, height) {
-    this.size = [width || 16, height || 9];
-    this.screen.style.aspectRatio = `${this.size[0]} / ${this.size[1]}`;
+    this.shape = [width || 16, height || 9];
+    this.screen.style.aspectRatio = `${this.shape[0]} / ${this.shape[1]}`;
   }
 
   #tell(t_s = this.time) {

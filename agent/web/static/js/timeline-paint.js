@@ -4,8 +4,10 @@ import { time, words } from "./format.js";
 
 export const RULER = 24;
 const ROW = 22;
+const LOW_ROW = 15; // of lanes with more than FEW_ROWS, whose items overlap
+const FEW_ROWS = 3;
 const GAP = 6;
-const MOST_ROWS = 4; // of a lane whose items overlap
+const MOST_ROWS = 8;
 const NAMES = { shots: "Shots", speech: "Speech", text: "Text", people: "People", things: "Things", sound: "Sound", events: "Events", evidence: "Evidence" };
 const COLOURS = {
   shots: "#7c8aa5", speech: "#3aa0a8", text: "#c08a2e", people: "#c2599b", things: "#5f9b4b", sound: "#8b6fc9", events: "#a8705a",
@@ -14,18 +16,21 @@ const COLOURS = {
 
 export const nameOf = (lane) => NAMES[lane] ?? lane[0].toUpperCase() + lane.slice(1);
 
-/** Lanes with the place of each item: [{name, top, height, items: [{...item, row}]}]. */
+/** Lanes with the place of each item: [{name, top, height, row (its height), items: [{...item, row, crowded}]}];
+ * those that are crowded lie over others of the last row. */
 export function layOut(lanes) {
   let top = RULER + GAP;
   return lanes.filter((lane) => lane.items.length).map((lane) => {
     const ends = [];
     const items = [...lane.items].sort((one, other) => one.start_s - other.start_s).map((item) => {
       let row = ends.findIndex((end) => end <= item.start_s + 1e-6);
-      if (row < 0) row = ends.length < MOST_ROWS ? ends.length : ends.indexOf(Math.min(...ends));
+      const crowded = row < 0 && ends.length === MOST_ROWS;
+      if (row < 0) row = crowded ? MOST_ROWS - 1 : ends.length;
       ends[row] = Math.max(ends[row] ?? 0, item.end_s);
-      return { ...item, source: item, row };
+      return { ...item, source: item, row, crowded };
     });
-    const laid = { name: lane.name, top, height: Math.max(1, ends.length) * (ROW + 2) - 2, items };
+    const row = ends.length > FEW_ROWS ? LOW_ROW : ROW;
+    const laid = { name: lane.name, top, row, height: ends.length * (row + 2) - 2, items };
     top += laid.height + GAP;
     return laid;
   });
@@ -85,14 +90,14 @@ function ruler(pen, { area, view }, style) {
 
 function draw(pen, item, lane, scene, style) {
   const [x, width] = placeOf(item, scene.view, scene.area);
-  const y = lane.top + item.row * (ROW + 2);
+  const y = lane.top + item.row * (lane.row + 2);
   const evidence = lane.name === "evidence";
   const colour = evidence ? style.accent : COLOURS[lane.name] ?? "#7c8aa5";
   const strong = evidence || scene.hover === item || scene.focus === item.source;
   pen.globalAlpha = strong ? 0.95 : 0.55;
   pen.fillStyle = colour;
   pen.beginPath();
-  pen.roundRect(x + 0.5, y + 1, Math.max(3, width - 1), ROW - 2, 4);
+  pen.roundRect(x + 0.5, y + 1, Math.max(3, width - 1), lane.row - 1, 4);
   pen.fill();
   pen.globalAlpha = 1;
   if (scene.focus === item.source) {
@@ -102,10 +107,10 @@ function draw(pen, item, lane, scene, style) {
   }
   const left = Math.max(x, scene.area.left) + 6;
   const room = x + width - left - 4;
-  if (room < 26) return;
-  pen.font = `11.5px ${style.font}`;
+  if (room < 26 || item.crowded) return;
+  pen.font = `${lane.row < ROW ? 10.5 : 11.5}px ${style.font}`;
   pen.fillStyle = strong && evidence ? style.onAccent : style.text;
-  pen.fillText(fitted(pen, words(item.label), room), left, y + ROW / 2 + 0.5);
+  pen.fillText(fitted(pen, words(item.label), room), left, y + lane.row / 2 + 1);
 }
 
 function fitted(pen, text, room) {

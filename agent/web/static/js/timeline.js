@@ -122,7 +122,7 @@ export class Timeline {
     const lane = lanes.find((one) => y >= one.top && y <= one.top + one.height);
     const item = lane?.items.findLast((one) => {
       const [left, width] = placeOf(one, view, area);
-      return x >= left - 1 && x <= left + width + 1 && Math.floor((y - lane.top) / 24) === one.row;
+      return x >= left - 1 && x <= left + width + 1 && Math.floor((y - lane.top) / (lane.row + 2)) === one.row;
     });
     return item ? { item, lane } : null;
   }

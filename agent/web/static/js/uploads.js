@@ -89,7 +89,7 @@ function line(upload) {
     said.className = upload.state === "failed" ? "bad" : "";
     said.textContent = {
       waiting: `waits · ${bytes(file.size)}`,
-      sending: `${percent(share)} of ${bytes(file.size)}`,
+      sending: share < 1 ? `${percent(share)} of ${bytes(file.size)}` : "is being checked",
       paused: `paused at ${percent(share)}`,
       retrying: `${upload.error} Trying again in ${Math.round(upload.wait_s)} s.`,
       failed: upload.error,

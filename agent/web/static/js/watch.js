@@ -26,6 +26,7 @@ export function startWatch(tabs) {
   const parts = h("div", { class: "watch-parts" }, title, player.element, waiting, timeline.element, entitiesBox);
   byId("watch").append(nothing, parts);
   player.addEventListener("frame", (event) => {
+    overlay.shape = player.shape;
     overlay.draw(event.detail);
     timeline.now(event.detail);
   });
@@ -88,8 +89,8 @@ function show(t_s) {
     return;
   }
   title.textContent = titleOf(record.id);
+  overlay.size = [record.width || 16, record.height || 9];
   player.load(record, t_s);
-  overlay.size = player.size;
   timeline.show({ lanes: [], duration_s: record.duration_s });
   mark(null);
   loadTimeline();
