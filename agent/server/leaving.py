@@ -17,7 +17,7 @@ GONE = 499
 async def result_for(request: Request, task: Task) -> dict[str, Any]:
     """The result of a task. Raises as Task.result; cancels the task when nobody waits for it any more."""
     working = asyncio.ensure_future(task.result())
-    leaving = asyncio.ensure_future(_left(request))
+    leaving = asyncio.ensure_future(left(request))
     try:
         await asyncio.wait([working, leaving], return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -30,7 +30,7 @@ async def result_for(request: Request, task: Task) -> dict[str, Any]:
             task.cancel()
 
 
-async def _left(request: Request) -> None:
+async def left(request: Request) -> None:
     """Ends when the client has closed the connection; its body has been read before."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

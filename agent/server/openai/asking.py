@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -19,13 +20,18 @@ from agent.server.openai.steps import Steps
 from agent.server.openai.text import Said, approval_text, said_of
 from agent.server.openai.videos import by_name, find, which
 from agent.server.services import Services
+from agent.store.database import StoreError
 
 YES = re.compile(r"\W*(y|yes|yeah|yep|ok|okay|sure|agreed?|allow(ed)?|approved?|do it|go ahead|please do)\b", re.I)
 NO = re.compile(r"\W*(n|no|nope|don'?t|do not|deny|denied|stop|never|without it)\b", re.I)
 MAX_WORD = 60
 """Characters of a message that is a yes or no and nothing more."""
+MAX_QUESTION, MAX_VIDEOS = 4_000, 20
+"""As of /api/threads."""
 WORDLESS = "What happens in the video?"
 """The question of a message that holds a video and no words."""
+
+log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 Reply = AsyncGenerator[str | Said]
@@ -79,6 +85,9 @@ async def reply(services: Services, chats: Chats, request: Request) -> Reply:
         yield ""
         yield Said(done)
         return
+    if len(request.last.text) > MAX_QUESTION:
+        message = f"a question may have {MAX_QUESTION:,} characters: ask something shorter"
+        raise ApiError(400, message, code="question_too_long", param="messages")
     with chats.claimed(request.previous or history_of(request.before)) as place:
         if place is None and request.previous:
             raise ApiError(409, "this chat is being asked in already: wait for the answer", code="chat_busy")
@@ -90,7 +99,10 @@ async def reply(services: Services, chats: Chats, request: Request) -> Reply:
             async for item in answering:
                 if isinstance(item, _Ended):
                     said = _said(request, item).before(request.stops)
-                    chats.note(request.histories(said), item.place)
+                    try:
+                        chats.note(request.histories(said), item.place)
+                    except StoreError as error:  # the answer is there; the next question begins a new thread
+                        log.warning("a chat cannot be gone on with: %s", error)
                     yield said
                 else:
                     yield item
@@ -118,6 +130,8 @@ _Answering = AsyncGenerator[str | Said | _Ended]
 async def _asked(services: Services, request: Request, place: Place | None) -> _Answering:
     """Put the question to its thread, or to a new one about the videos that were named so far."""
     named = request.last.videos or (_named(request.before) if place is None else ())
+    if len(named) > MAX_VIDEOS:
+        raise ApiError(400, f"at most {MAX_VIDEOS} videos at a time", code="too_many_videos", param="messages")
     videos = [await find(services, one) for one in named]
     if place is None and not videos:
         videos = await by_name(services, request.last.text)

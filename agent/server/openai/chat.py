@@ -13,10 +13,10 @@ import fastapi
 from fastapi.responses import JSONResponse, Response
 
 from agent.server.depends import Serving, router_of
-from agent.server.errors import ApiError, errors
+from agent.server.errors import ApiError
 from agent.server.openai.asking import Reply, Request, check_last, reply
 from agent.server.openai.chats import Chats
-from agent.server.openai.delivery import collected, data_frame, failure_of, gone, unless_gone
+from agent.server.openai.delivery import ANSWER, collected, data_frame, failure_of, gone, unless_gone
 from agent.server.openai.models import effort_of, fingerprint
 from agent.server.openai.parts import turn_of
 from agent.server.openai.text import Said
@@ -86,7 +86,7 @@ class Completion:
         return data_frame(self.head("chat.completion.chunk") | fields)
 
 
-@router.post("/v1/chat/completions", response_class=Response, responses=errors(404, 409))
+@router.post("/v1/chat/completions", response_class=Response, responses=ANSWER)
 async def chat_completions(body: ChatRequest, request: fastapi.Request, services: Serving) -> Response:
     """Ask about videos, in the way of OpenAI's API; fields that are not named here are taken and ignored."""
     asked = _asked(body, request)

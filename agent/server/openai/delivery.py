@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from fastapi import Request
 from fastapi.responses import Response
 
-from agent.server.errors import ApiError, as_api_error
+from agent.server.errors import ApiError, as_api_error, errors
+from agent.server.leaving import GONE, left
 from agent.server.openai.asking import Reply
 from agent.server.openai.text import Said
 
@@ -21,10 +22,22 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 T = TypeVar("T")
 
+ANSWER: dict[int | str, Json] = {
+    200: {
+        "description": "The answer, or with `stream` its events",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/event-stream": {"schema": {"type": "string"}},
+        },
+    },
+    **errors(404, 409, 415, 507),
+}
+"""What such a route may answer with, for the OpenAPI document."""
+
 
 def gone() -> Response:
     """For the log: nobody reads it, the client has left."""
-    return Response(status_code=499)
+    return Response(status_code=GONE)
 
 
 def data_frame(fields: Json) -> bytes:
@@ -47,7 +60,7 @@ async def collected(coming: Reply) -> tuple[str, Said]:
 async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
     """The result of `work`, which is cancelled when the client leaves: then None."""
     working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_gone(request))
+    leaving = asyncio.ensure_future(left(request))
     try:
         await asyncio.wait([working, leaving], return_when=asyncio.FIRST_COMPLETED)
         return await working if working.done() else None
@@ -55,11 +68,6 @@ async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
         for one in (working, leaving):
             one.cancel()
         await asyncio.gather(working, leaving, return_exceptions=True)
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        continue
 
 
 def failure_of(error: Exception) -> ApiError:

@@ -80,7 +80,7 @@ class Deleted(BaseModel):
     deleted: Literal[True] = True
 
 
-@router.post("/v1/files", openapi_extra=FORM, responses=errors(415, 507))
+@router.post("/v1/files", openapi_extra=FORM, responses=errors(409, 415, 507))
 async def create_file(request: Request, services: Serving) -> FileObject:
     """Upload a video as a form; the fields stand before the file."""
     form = UploadForm(body_of(request), request.headers.get("content-type", ""))

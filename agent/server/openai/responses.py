@@ -13,14 +13,23 @@ import fastapi
 from fastapi.responses import JSONResponse, Response
 
 from agent.server.depends import Serving, router_of
-from agent.server.errors import ApiError, errors
+from agent.server.errors import ApiError
 from agent.server.openai.asking import Reply, Request, check_last, reply
 from agent.server.openai.chats import Chats
-from agent.server.openai.delivery import collected, failure_of, gone, unless_gone
+from agent.server.openai.delivery import ANSWER, collected, failure_of, gone, unless_gone
 from agent.server.openai.models import effort_of
 from agent.server.openai.parts import Turn, turn_of
 from agent.server.openai.text import Said
-from agent.server.openai.wire import FileRef, Message, Part, ResponsesItem, ResponsesRequest, UrlRef, tokens
+from agent.server.openai.wire import (
+    FileRef,
+    Message,
+    Part,
+    ResponsesItem,
+    ResponsesPart,
+    ResponsesRequest,
+    UrlRef,
+    tokens,
+)
 from agent.server.sse import EventStream, frame
 
 router = router_of("openai")
@@ -102,7 +111,7 @@ class Made:
         return frame(kind, {"type": kind, "sequence_number": self.events - 1} | fields)
 
 
-@router.post("/v1/responses", response_class=Response, responses=errors(404, 409))
+@router.post("/v1/responses", response_class=Response, responses=ANSWER)
 async def responses(body: ResponsesRequest, request: fastapi.Request, services: Serving) -> Response:
     """Ask about videos, in the way of OpenAI's newer API; what is not named here is taken and ignored."""
     chats: Chats = request.app.state.chats
@@ -146,16 +155,14 @@ def _message(item: ResponsesItem) -> Message:
     return Message(role=item.role, content=[_part(part) for part in item.content])
 
 
-def _part(part: Json) -> Part:
-    kind = str(part.get("type", ""))[:100]
-    if kind in TEXTS:
-        return Part(type="text", text=str(part.get("text", "")))
-    if kind == "input_file" and part.get("file_url"):
-        return Part(type="video_url", video_url=UrlRef(url=str(part["file_url"])))
-    if kind == "input_file":
-        given = {key: str(part[key]) for key in ("file_id", "file_data", "filename") if part.get(key)}
-        return Part(type="file", file=FileRef(**given))
-    return Part(type=kind)
+def _part(part: ResponsesPart) -> Part:
+    if part.type in TEXTS:
+        return Part(type="text", text=part.text)
+    if part.type == "input_file" and part.file_url:
+        return Part(type="video_url", video_url=UrlRef(url=part.file_url))
+    if part.type == "input_file":
+        return Part(type="file", file=FileRef(file_id=part.file_id, file_data=part.file_data, filename=part.filename))
+    return Part(type=part.type)
 
 
 async def _frames(made: Made, coming: Reply) -> AsyncGenerator[bytes]:

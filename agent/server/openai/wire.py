@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -70,19 +70,32 @@ class ChatRequest(Open):
     tool_choice: Any = Field(None, description="Tools of the client are never called; to require it is refused.")
 
 
+class ResponsesPart(Open):
+    """A piece of a message; `type` says which of the others holds it."""
+
+    type: str = Field(max_length=100, examples=["input_text", "input_file"])
+    text: str | None = None
+    file_id: str | None = Field(None, max_length=200)
+    file_data: str | None = None
+    file_url: str | None = None
+    filename: str | None = Field(None, max_length=1_000)
+
+
 class ResponsesItem(Open):
     """A message, or something else that the client keeps of an earlier answer."""
 
     type: str | None = None
     role: Literal["system", "developer", "user", "assistant"] | None = None
-    content: str | list[dict[str, Any]] | None = None
+    content: str | list[ResponsesPart] | None = None
 
 
 class ResponsesRequest(Open):
     """The body of POST /v1/responses."""
 
     model: str = Field(max_length=200, examples=["videre"])
-    input: str | list[ResponsesItem] = Field(description="A question, or messages.")
+    input: str | Annotated[list[ResponsesItem], Field(max_length=MAX_MESSAGES)] = Field(
+        description="A question, or messages."
+    )
     previous_response_id: str | None = Field(None, max_length=200)
     stream: bool | None = None
     background: bool | None = None
