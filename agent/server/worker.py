@@ -104,8 +104,9 @@ class Worker:
         line = _line(message)
         if len(line) > MAX_MESSAGE_BYTES:
             line = _line(_failure("ToolFailed", "the result is too long; ask for less at a time"))
-        for folder in self._hidden:  # where things are on this machine is nobody's business
-            line = line.replace(folder, b"")
+        if "result" not in message:  # results are for the server; all else is for clients, who need no paths of it
+            for folder in self._hidden:
+                line = line.replace(folder, b"")
         with self._sending:
             try:
                 self._connection.sendall(line)
