@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import sys
 
 import typer
 
-from agent.cli import ask, chat, doctor, ingest, library, sample, thread, tool
+from agent.cli import ask, chat, doctor, ingest, library, mcp, sample, serve, thread, tool
 from agent.cli.errors import run_app
 
 
@@ -16,6 +17,7 @@ def build_app() -> typer.Typer:
     app = typer.Typer(
         name="videre",
         help="Ask videos questions in words; get answers with evidence.",
+        callback=_observe,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=False,
@@ -23,7 +25,9 @@ def build_app() -> typer.Typer:
     app.command("ask")(ask.ask)
     app.command("chat")(chat.chat)
     app.command("ingest")(ingest.ingest)
+    app.command("mcp")(mcp.mcp)
     app.command("sample")(sample.sample)
+    app.command("serve")(serve.serve)
     app.command("doctor")(doctor.doctor)
     app.add_typer(library.app, name="library")
     app.add_typer(thread.app, name="thread")
@@ -31,6 +35,15 @@ def build_app() -> typer.Typer:
     for entry in importlib.metadata.entry_points(group="videre.commands"):
         app.add_typer(entry.load(), name=entry.name)
     return app
+
+
+def _observe() -> None:
+    """Logs and spans as the settings and the environment say."""
+    from agent import logs, telemetry
+    from agent.settings import Settings
+
+    logs.set_up(Settings.read())
+    telemetry.export(os.environ)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.types import Scope
 
 from agent.mcp.face import add_mcp
+from agent.server.depends import BEARER
 from agent.server.errors import handle_errors
 from agent.server.metrics import Metrics
 from agent.server.observing import Observing
@@ -42,10 +43,9 @@ from tools.base import InvalidArguments
 
 OPEN = frozenset({"/api/health", "/api/session", "/api/login"})
 """Paths that need no token."""
+OPEN_ROUTERS = (health.alive, session.router)
 ROUTERS = (
-    health.alive,
     health.router,
-    session.router,
     videos.router,
     uploads.router,
     jobs.router,
@@ -89,8 +89,10 @@ def create_app(services: Services) -> FastAPI:
     app.state.access = Access(options.token)
     app.state.metrics = Metrics()
     handle_errors(app)
-    for router in ROUTERS:
+    for router in OPEN_ROUTERS:
         app.include_router(router)
+    for router in ROUTERS:
+        app.include_router(router, dependencies=[BEARER] if options.token else [])
     mcp = add_mcp(app, services)
     mount_page(app)
     _add_checks(app, services)

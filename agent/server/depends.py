@@ -13,7 +13,8 @@ from agent.server.services import Services
 
 USUAL = (400, 401, 403, 408, 413, 421, 422, 429, 500, 503)
 """Statuses that every route may answer with: the checks', the queues' and the workers'."""
-BEARER = HTTPBearer(auto_error=False, description="The server's token, where it has one.")
+BEARER = Security(HTTPBearer(auto_error=False, description="The token of the server."))
+"""For the OpenAPI document: agent.server.security checks the token, before any route does anything."""
 
 
 def _services(request: Request) -> Services:
@@ -34,10 +35,5 @@ ThreadName = Annotated[str, Path(min_length=1, max_length=100, description="Name
 
 
 def router_of(subject: str) -> APIRouter:
-    """A router of routes that want the token; they give their whole path."""
-    return APIRouter(tags=[subject], dependencies=[Security(BEARER)], responses=errors(*USUAL))
-
-
-def open_router(subject: str) -> APIRouter:
-    """A router of routes that anyone may ask."""
+    """A router of routes of one subject; they give their whole path."""
     return APIRouter(tags=[subject], responses=errors(*USUAL))

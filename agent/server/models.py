@@ -13,6 +13,12 @@ VideoName = Annotated[str, StringConstraints(pattern=VIDEO_ID)]
 """The id of a video; no path, for what clients send here is not looked up on the server's disk."""
 
 
+class Body(BaseModel):
+    """What a client sends; taken as it stands, "1" is no number and 1 is not true."""
+
+    model_config = ConfigDict(strict=True)
+
+
 class Evidence(BaseModel):
     """Where to check an answer; `box` is xyxy in pixels of the upright picture."""
 

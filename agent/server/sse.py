@@ -28,10 +28,15 @@ QUIET_S = 10.0
 COMMENT = b": still here\n\n"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """The second tells nginx not to collect events before it passes them on."""
-STREAM: dict[int | str, Json] = {
-    200: {"description": "Events, as they happen", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+EVENT: Json = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string", "contentMediaType": "application/json"}},
+    "required": ["event", "data"],
 }
-"""The answer of such a route for the OpenAPI document."""
+STREAM: dict[int | str, Json] = {
+    200: {"description": "Events, as they happen", "content": {"text/event-stream": {"itemSchema": EVENT}}}
+}
+"""The answer of such a route for the OpenAPI document (`itemSchema` is of OpenAPI 3.2)."""
 
 
 def frame(name: str, data: Json) -> bytes:

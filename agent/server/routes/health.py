@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from pydantic import BaseModel
 
-from agent.server.depends import Serving, open_router, router_of
+from agent.server.depends import Serving, router_of
 from agent.server.docs_page import docs_body
 from agent.server.metrics import CONTENT_TYPE, Metrics
 from agent.server.pages import page
 
-alive = open_router("server")
+alive = router_of("server")
 router = router_of("server")
+
+
+# Routes that give no JSON say so here and not by their response class: FastAPI would document errors as of that type.
+COUNTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
 
 
 class Health(BaseModel):
@@ -29,7 +34,7 @@ async def health() -> Health:
     return Health()
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+@router.get("/metrics", response_class=Response, responses=COUNTS)
 async def metrics(request: Request, services: Serving) -> PlainTextResponse:
     """Counts of requests, workers and jobs, for Prometheus."""
     counts: Metrics = request.app.state.metrics
@@ -38,7 +43,7 @@ async def metrics(request: Request, services: Serving) -> PlainTextResponse:
     )
 
 
-@router.get("/api/docs", response_class=HTMLResponse)
+@router.get("/api/docs", response_class=Response, responses=PAGE)
 async def docs(request: Request) -> HTMLResponse:
     """All routes, to read."""
     return page("Videre over HTTP", docs_body(request.app.openapi()))

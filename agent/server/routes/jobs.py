@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Annotated, Any, Literal
 
 from fastapi import Path
+from fastapi.responses import Response
 from pydantic import BaseModel
 
 from agent.server import jobs as jobs_of
@@ -53,7 +54,7 @@ async def job(id: JobId, services: Serving) -> Job:
     return _shown(_known(services, id))
 
 
-@router.get("/api/jobs/{id}/events", response_class=EventStream, status_code=200, responses=STREAM | errors(404))
+@router.get("/api/jobs/{id}/events", response_class=Response, responses=STREAM | errors(404))
 async def job_events(id: JobId, services: Serving) -> EventStream:
     """The job whenever it changes, as events named by its state; the last when it is over."""
     _known(services, id)

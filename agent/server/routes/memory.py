@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.server.depends import Serving, VideoId, router_of
 from agent.server.errors import errors
+from agent.server.models import Body
 
 router = router_of("memory")
 
@@ -69,7 +70,7 @@ class Observations(BaseModel):
     truncated: bool = False
 
 
-class Statement(BaseModel):
+class Statement(Body):
     """One SELECT."""
 
     statement: Annotated[str, Field(min_length=1, max_length=10_000)]

@@ -8,11 +8,12 @@ from typing import Annotated
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
-from agent.server.depends import Entry, Serving, open_router
+from agent.server.depends import Entry, Serving, router_of
 from agent.server.errors import ApiError
+from agent.server.models import Body
 from agent.server.security.access import COOKIE, SESSION_S
 
-router = open_router("session")
+router = router_of("session")
 
 MODELS = ("videre", "videre-fast", "videre-deep")
 """Names under which the server can be asked: search budgets."""
@@ -36,7 +37,7 @@ class Session(BaseModel):
     models: list[str]
 
 
-class Login(BaseModel):
+class Login(Body):
     """What one logs in with."""
 
     token: Annotated[str, Field(max_length=1000)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+from fastapi.responses import Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from agent.server.artifacts import linked
 from agent.server.asking import Question
 from agent.server.depends import Serving, ThreadName, router_of
-from agent.server.errors import not_found
-from agent.server.models import TRACE_ID, Turn, VideoName
+from agent.server.errors import errors, not_found
+from agent.server.models import TRACE_ID, Body, Turn, VideoName
 from agent.server.services import Services
 from agent.server.sse import STREAM, EventStream, agent_frames
 
@@ -71,7 +72,7 @@ class Points(BaseModel):
     points: list[Point]
 
 
-class Ask(BaseModel):
+class Ask(Body):
     """A question. Without videos it is about those of the question before."""
 
     question: Text
@@ -84,13 +85,13 @@ class Ask(BaseModel):
     """Asks at a step of the past; what followed it is then no longer part of the conversation."""
 
 
-class Decision(BaseModel):
+class Decision(Body):
     """A person's word on what a question waits for."""
 
     agreed: bool
 
 
-class Back(BaseModel):
+class Back(Body):
     """Where to go back to: the id of an answered question's point."""
 
     point: Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -115,7 +116,7 @@ async def thread(name: ThreadName, services: Serving) -> Thread:
     return Thread.model_validate(linked(await services.pool.call("quick", "thread", {"name": name})))
 
 
-@router.delete("/api/threads/{name}", status_code=204)
+@router.delete("/api/threads/{name}", status_code=204, responses=errors(404))
 async def forget(name: ThreadName, services: Serving) -> None:
     """Delete a conversation."""
     done = await services.pool.call("quick", "forget", {"name": name})
@@ -135,7 +136,7 @@ async def back(name: ThreadName, body: Back, services: Serving) -> Left:
     return Left.model_validate(await services.pool.call("quick", "back", {"name": name, "point": body.point}))
 
 
-@router.post("/api/threads/{name}/ask", response_class=EventStream, status_code=200, responses=STREAM)
+@router.post("/api/threads/{name}/ask", response_class=Response, responses=STREAM)
 async def ask(name: ThreadName, body: Ask, services: Serving) -> EventStream:
     """Ask. The events are those of agent.events; the last is Finished, NeedsApproval or Failed.
 
@@ -146,13 +147,13 @@ async def ask(name: ThreadName, body: Ask, services: Serving) -> EventStream:
     return _stream(services, "ask", body.model_dump() | {"thread": name}, jobs)
 
 
-@router.post("/api/threads/{name}/resume", response_class=EventStream, status_code=200, responses=STREAM)
+@router.post("/api/threads/{name}/resume", response_class=Response, responses=STREAM)
 async def resume(name: ThreadName, services: Serving) -> EventStream:
     """Go on with the question that was interrupted; events as of `ask`."""
     return _stream(services, "resume", {"thread": name})
 
 
-@router.post("/api/threads/{name}/decide", response_class=EventStream, status_code=200, responses=STREAM)
+@router.post("/api/threads/{name}/decide", response_class=Response, responses=STREAM)
 async def decide(name: ThreadName, body: Decision, services: Serving) -> EventStream:
     """Agree, or not, to what the question waits for, and go on; events as of `ask`."""
     return _stream(services, "decide", {"thread": name, "agreed": body.agreed})

@@ -12,7 +12,7 @@ from agent.server.artifacts import linked
 from agent.server.depends import Serving, router_of
 from agent.server.errors import errors, not_found
 from agent.server.leaving import result_for
-from agent.server.models import VideoName
+from agent.server.models import Body, VideoName
 from agent.server.services import Services
 
 router = router_of("tools")
@@ -36,7 +36,7 @@ class Tools(BaseModel):
     tools: list[Tool]
 
 
-class Call(BaseModel):
+class Call(Body):
     """A call of a tool."""
 
     videos: Annotated[list[VideoName], Field(max_length=20)] = []

@@ -26,7 +26,7 @@ class Announced(BaseModel):
     """A file that is going to be sent; the name is only shown."""
 
     name: Annotated[str, Field(max_length=1000)]
-    size: Annotated[int, Field(ge=1, le=MAX_SIZE, description="Bytes.")]
+    size: Annotated[int, Field(strict=True, ge=1, le=MAX_SIZE, description="Bytes.")]
 
 
 class Begun(BaseModel):
