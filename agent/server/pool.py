@@ -164,10 +164,19 @@ class _Group:
             self._spawn(self._warm(worker))
 
     def _dispatch(self) -> None:
+        self._bury()
         while self.waiting and (self.idle or len(self.workers) < self.size):
             worker = self.idle.pop() if self.idle else self._make()
             self.workers.add(worker)
             self._spawn(self._serve(worker, self.waiting.popleft()))
+
+    def _bury(self) -> None:
+        """Part with workers that died while they had nothing to do."""
+        for worker in [one for one in self.idle if not one.alive]:
+            self.idle.remove(worker)
+            self.workers.discard(worker)
+            self.counts["restarts"] += 1
+            self._spawn(worker.close())
 
     def _spawn(self, work: Any) -> None:
         running = asyncio.get_running_loop().create_task(work)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -120,6 +122,18 @@ def test_a_worker_that_dies_fails_its_task_alone_and_is_replaced(tmp_path: Path)
             assert failed.value.kind == "WorkerDied"
             assert (await after.result())["value"] == "after"
             assert workers.stats()["media"]["restarts"] == 1
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_died_between_tasks_fails_none(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with pool(tmp_path) as workers:
+            pid = (await workers.call("quick", "echo", {"value": 1}))["pid"]
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: not is_alive(pid))
+            assert (await workers.call("quick", "echo", {"value": 1}))["pid"] != pid
+            assert workers.stats()["quick"]["restarts"] == 1
 
     asyncio.run(run())
 
