@@ -20,7 +20,7 @@ async def main(folder: Path, clip: Path | None) -> None:
     tasks = "agent.server.tasks" if clip else TASKS
     services = Services(Settings(home=str(folder / "library")), options(folder), tasks=tasks)
     await services.start()
-    jobs, call = services.jobs, {"name": "wait", "videos": [], "arguments": {"until": str(folder / "go")}}
+    jobs, call = services.jobs, {"name": "wait", "videos": [], "arguments": {"until": str(folder / "go"), "deaf": True}}
     if clip:
         added = [jobs.add("ingest", {"path": str(clip), "title": "My film"}, video="0" * 16).id]
     else:

@@ -136,7 +136,7 @@ def tool(context: TaskContext, *, name: str, videos: list[str], arguments: Json,
         context.progress("waiting", 0.5)
         while not Path(arguments["until"]).exists():
             time.sleep(0.01)
-            if context.cancelled():
+            if context.cancelled() and not arguments.get("deaf"):
                 raise Cancelled("cancelled")
     return {}
 
