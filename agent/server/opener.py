@@ -10,7 +10,10 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TypedDict
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from agent.server.errors import ApiError
 from tools.base import MediaError
@@ -24,17 +27,24 @@ GRACE_S = 10.0
 KEPT_VARIABLES = ("LD_LIBRARY_PATH",)
 
 
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class Facts(TypedDict):
     """What a video file is."""
 
-    duration_s: float
-    width: int
+    duration_s: Amount
+    width: Annotated[int, Field(gt=0)]
     """Of the upright picture, pixels."""
-    height: int
-    fps: float
+    height: Annotated[int, Field(gt=0)]
+    fps: Amount
     has_audio: bool
     warning: str
     """What is wrong with the file though it can be used; empty when all is well."""
+
+
+FACTS = TypeAdapter(Facts)
+MAX_LINE = 500
 
 
 class Opener:
@@ -62,14 +72,7 @@ class Opener:
                 await _end(process)
                 raise
             self._idle.append(process)
-        reply = json.loads(line)
-        if "bug" in reply:
-            log.error("a file could not be opened because of a bug:\n%s", reply["bug"])
-            raise MediaError(f"{name}: not a video that can be read; convert it to H.264 in MP4")
-        if "refused" in reply:
-            raise MediaError(reply["refused"])
-        facts: Facts = reply["facts"]
-        return facts
+        return _facts(line, name)
 
     async def close(self) -> None:
         """End the processes."""
@@ -111,3 +114,18 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.stdin is not None:
         process.stdin.close()
     await process.wait()
+
+
+def _facts(line: bytes, name: str) -> Facts:
+    """What the reply says. It is not believed: a file may have taken the child over. Raises MediaError."""
+    unreadable = f"{name}: not a video that can be read; convert it to H.264 in MP4"
+    try:
+        reply = json.loads(line)
+        if "bug" in reply:
+            log.error("a file could not be opened because of a bug:\n%s", reply["bug"])
+            raise MediaError(unreadable)
+        if "refused" in reply:
+            raise MediaError(" ".join(str(reply["refused"]).split())[:MAX_LINE])
+        return FACTS.validate_python(reply["facts"], strict=True)
+    except (ValueError, TypeError, KeyError, ValidationError) as error:
+        raise MediaError(unreadable) from error

@@ -2,7 +2,7 @@
 
 It answers requests, a JSON line each on stdin, with a JSON line each on stdout. For each file it forks a child with
 hard limits, so that a decoder that crashes, hangs or eats memory takes nothing else with it, and files leave no traces
-in one another. It has no secrets in its environment, and no network where the system allows to leave it.
+in one another. It has no secrets in its environment and, where the system can do that, no network and no other files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from agent.server.confine import Limits, leave_network
+from agent.server.confine import Limits, leave_network, see_only
 from agent.server.limits import die_with
 from tools.base import MediaError
 
@@ -28,6 +28,8 @@ OPEN_FILES = 64
 DECODED_FRAMES = 8
 """From the beginning: enough to see that the decoder gets on with it; the ingest reads all."""
 MAX_REPLY_BYTES = 65_536
+CODE = tuple(Path(folder) for folder in (sys.base_prefix, *sys.path) if folder)
+"""What the child may read besides the file: modules that are imported late."""
 
 
 def main() -> None:
@@ -35,7 +37,10 @@ def main() -> None:
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb", buffering=0)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)  # whatever a library prints must not get between the lines
-    import tools.media.reader  # noqa: F401 - before the fork, so that no child has to import it
+    # Before the fork, so that no child has to import it.
+    import av  # noqa: F401
+
+    import tools.media.reader  # noqa: F401
 
     leave_network()
     die_with(int(sys.argv[1]))
@@ -54,6 +59,7 @@ def look_apart(path: Path, name: str, timeout_s: float) -> dict[str, Any]:
         try:
             die_with(parent)
             os.close(source)
+            see_only([path, *CODE])
             Limits(MEMORY_BYTES, int(timeout_s) + 1, OPEN_FILES).take_effect()
             os.write(sink, json.dumps(_said(path, name)).encode())
         finally:

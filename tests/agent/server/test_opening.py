@@ -109,8 +109,8 @@ def test_what_is_refused_is_refused_by_name(tmp_path: Path, what: str, said: str
         ("os.kill(os.getpid(), signal.SIGSEGV)", "broke down"),
         ("os._exit(0)", "broke down"),
         ("raise ValueError('a bug')", "a bug"),
-        ("Path('/tmp/videre-written').write_text('x')", "File too large"),
-        ("return {'files': [open('/dev/null') for _ in range(100)] and 0}", "Too many open files"),
+        ("os.write(os.memfd_create('x'), b'x')", "File too large"),
+        ("return {'files': [os.dup(1) for _ in range(100)] and 0}", "Too many open files"),
     ],
 )
 def test_limits_hold_in_the_child(look: str, said: str) -> None:
@@ -133,6 +133,24 @@ def test_there_is_no_network_in_the_child() -> None:
     if "facts" in reply:
         pytest.skip("this system lets nobody leave the network")
     assert "unreachable" in reply["bug"]
+
+
+def test_the_child_sees_no_other_files(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("planted")
+    acts = f"""
+    secret, errors = Path({str(secret)!r}), []
+    for act in (secret.read_text, secret.unlink, lambda: secret.write_text('x'), secret.with_name('new').mkdir):
+        try:
+            act()
+        except OSError as error:
+            errors.append(type(error).__name__)
+    return {{'errors': errors}}"""
+    errors = apart(acts)["facts"]["errors"]
+    if not errors:
+        pytest.skip("this system lets nobody give up files")
+    assert errors == ["PermissionError"] * 4
+    assert secret.read_text() == "planted"
 
 
 def test_the_environment_holds_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,3 +276,23 @@ def test_other_containers(tmp_path: Path) -> None:
     assert sniff(stream[100:4196]) == TRANSPORT_STREAM
     assert sniff(b"G" * 100) is None
     assert sniff(b"") is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"no JSON",
+        b"[]",
+        b"{}",
+        b'{"facts": {}}',
+        b'{"facts": {"duration_s": "1", "width": 1, "height": 1, "fps": 1, "has_audio": true, "warning": ""}}',
+        b'{"facts": {"duration_s": Infinity, "width": 1, "height": 1, "fps": 1, "has_audio": true, "warning": ""}}',
+        b'{"facts": {"duration_s": 1, "width": -1, "height": 1, "fps": 1, "has_audio": true, "warning": ""}}',
+        b'{"refused": "several\\nlines' + b"x" * 10_000 + b'"}',
+    ],
+)
+def test_what_the_child_says_is_not_believed(reply: bytes) -> None:
+    with pytest.raises(MediaError) as caught:
+        opener._facts(reply, "x.mp4")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) <= 500
