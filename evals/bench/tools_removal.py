@@ -50,6 +50,10 @@ WIDER_PX = 3
 """Holes are wider than the things by so much, as their smoothed edges are."""
 LEAST_DB = 26.0
 LEAST_REAL_TIME = 3.0
+SHADOW_FALL, SHADOW_DEPTH, SHADOW_SOFT_PX = 0.25, 0.45, 2.0
+"""How far made shadows fall to the right and down, as a share of the thing's height, and how dark and soft they are."""
+CLEARLY = 0.95
+"""Less light than this is counted as shadow."""
 SPEED_CLIP = "bear.mp4"
 BOX = (300.0, 150.0, 500.0, 350.0)
 """What the tools of which the speed is measured touch, pixels."""
@@ -75,6 +79,8 @@ def removal(options: BenchOptions) -> Iterator[Result]:
     for name, camera, damage in CASES:
         options.progress(f"removal, {name}")
         yield from _made(name, camera, damage)
+    options.progress("removal, with a shadow")
+    yield from _shaded()
     options.progress("speed of the tools that touch things")
     yield from _speeds(options)
 
@@ -101,6 +107,46 @@ def _made(name: str, camera: float, damage: float) -> Iterator[Result]:
     change, real = (_mean([pair[i] for pair in flicker]) for i in (0, 1))
     yield Result(f"{made}: flicker, change along the true flow", change, "levels", baseline=real)
     yield Result(f"{made}: frames a second of processor time", frames / seconds, "1/s")
+
+
+def _shaded() -> Iterator[Result]:
+    """A thing before a still camera that casts a shadow below and beside it, which is in no hole."""
+    ours: list[float] = []
+    kept: list[float] = []
+    for number in range(NUM_CLIPS):
+        clip, shadows = _with_shadow(number)
+        for values, on in ((ours, True), (kept, False)):
+            found = remove(clip, lambda f, c=clip: c.holes[f.index], 0.0, np.inf, _nothing, _rng(), shadows=on)  # type: ignore[misc]
+            values.append(_in_holes(replace(clip, holes=shadows), [picture for _, picture in found]))
+    made = f"remove_object, still camera, things with a shadow ({NUM_CLIPS} made clips)"
+    yield Result(f"{made}: PSNR in the shadow", _mean(ours), "dB", at_least=LEAST_DB, baseline=_mean(kept))
+    yield Result(f"{made}: lowest of a clip", min(ours), "dB", baseline=min(kept))
+
+
+def _with_shadow(number: int) -> tuple[_Covered, list[Bools]]:
+    """An ellipse that crosses a made background, and where its shadow is clear beside its hole."""
+    behind = _covered(number, 0.0, 0.0)
+    colour = np.random.default_rng(number).integers(0, 255, 3)
+    pictures, holes, shadows = [], [], []
+    for index, truth in enumerate(behind.truth):
+        thing = np.zeros(SIZE, np.uint8)
+        place = round(40 + 240 * index / NUM_FRAMES), 110 + 8 * number
+        cv2.ellipse(thing, place, (18, 32), 0, 0, 360, 1, -1)
+        hole = cv2.dilate(thing, np.ones((2 * WIDER_PX + 1,) * 2, np.uint8)) > 0
+        shade = _shade(thing > 0)
+        shaded = (truth * shade[..., None] + 0.5).astype(np.uint8)
+        pictures.append(np.where(thing[..., None] > 0, colour, shaded).astype(np.uint8))
+        holes.append(hole)
+        shadows.append((shade < CLEARLY) & ~hole)
+    return replace(behind, pictures=pictures, holes=holes), shadows
+
+
+def _shade(hole: Bools) -> npt.NDArray[np.float32]:
+    """The share of light [H, W] that a thing leaves."""
+    rows = np.flatnonzero(hole.any(axis=1))
+    fall = round(SHADOW_FALL * (rows[-1] - rows[0] + 1))
+    moved = cv2.warpAffine(hole.astype(np.float32), np.array([[1, 0, fall], [0, 1, fall]], np.float64), SIZE[::-1])
+    return np.asarray(1 - SHADOW_DEPTH * cv2.GaussianBlur(moved, (0, 0), SHADOW_SOFT_PX), np.float32)
 
 
 def _covered(number: int, camera: float, damage: float) -> _Covered:

@@ -41,6 +41,11 @@ class RemoveObject(Edit):
         grow: float = Field(
             1.0, ge=0, le=5, description="How far masks are widened, 1 = usual; more where a rim of the thing stays."
         )
+        shadows: bool = Field(
+            True,
+            description="Whether the shadows that the things cast vanish, too (with model 'frames', before a camera "
+            "that stands still).",
+        )
         model: Literal["auto", "frames", "e2fgvi"] = Field(
             "auto",
             description="Who fills the holes: auto = E2FGVI where its weights are among the models and were measured "
@@ -62,7 +67,7 @@ class RemoveObject(Edit):
         from tools.restoration.removers import choose
 
         source = self.source(args, context)
-        remover = choose(context.models, args.model, device=context.device)
+        remover = choose(context.models, args.model, device=context.device, shadows=args.shadows)
         with source.reader() as reader:
             info = reader.info
             targets = find_targets(args, context, source, reader, self.name)

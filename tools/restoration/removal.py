@@ -17,6 +17,7 @@ import numpy as np
 from tools.media.frame import Frame, Picture
 from tools.restoration.bring import ALIKE, Bringer, Brought, Float32s, Target, relit, shown
 from tools.restoration.made_up import MadeUp
+from tools.restoration.shadows import Shadows
 from tools.restoration.shots import Bools, Frames, HoleAt, Stretch, View, stretches
 
 WANTED = 5
@@ -40,14 +41,17 @@ def remove(
     end_s: float,
     check: Callable[[Frame], None],
     rng: np.random.Generator,
+    *,
+    shadows: bool = True,
 ) -> Iterator[tuple[Frame, Picture]]:
     """The frames of an interval in order, with pictures (uint8 RGB [H, W, 3]) in which the holes are filled.
 
-    `check` is called for each frame of both readings, and may raise to give up. Frames that the second reading of a
-    stretch finds beyond those of the first are given out as they are.
+    With `shadows` the holes take in what the things cast, where the camera stands still. `check` is called for each
+    frame of both readings, and may raise to give up. Frames that the second reading of a stretch finds beyond those of
+    the first are given out as they are.
     """
     for stretch in stretches(source, hole_at, start_s, end_s, check):
-        filler = _filler(stretch, rng) if stretch.touched else None
+        filler = _filler(stretch, rng, shadows) if stretch.touched else None
         for frame in source.frames(stretch.start_s, stretch.end_s):
             check(frame)
             place = stretch.places.get(frame.index)
@@ -55,8 +59,8 @@ def remove(
             if filler is None or place is None or hole is None or not hole.any():
                 yield frame, frame.rgb
                 continue
-            target = Target.of(frame, place, hole)
-            yield frame, composed(target, filler(target))
+            target = Target.of(frame, place, filler.widened(frame.rgb, hole))
+            yield frame, composed(target, filler.fill(target))
 
 
 def composed(target: Target, filling: Float32s) -> Picture:
@@ -77,17 +81,22 @@ def filled(rgb: Picture, hole: Bools, filling: Float32s) -> Picture:
     return picture
 
 
-def _filler(stretch: Stretch, rng: np.random.Generator) -> Callable[[Target], Float32s]:
-    return _Plate(stretch, rng).fill if stretch.still else _Moving(stretch, rng).fill
+def _filler(stretch: Stretch, rng: np.random.Generator, shadows: bool) -> _Plate | _Moving:
+    return _Plate(stretch, rng, shadows) if stretch.still else _Moving(stretch, rng)
 
 
 class _Plate:
     """The background before a camera that stands still."""
 
-    def __init__(self, stretch: Stretch, rng: np.random.Generator) -> None:
+    def __init__(self, stretch: Stretch, rng: np.random.Generator, shadows: bool) -> None:
         self._rgb, self._known = median_plate(stretch.views)
         self._made_up = MadeUp(rng)
         self._whole = bool(self._known.all())
+        self._shadows = Shadows(self._rgb, self._known, stretch.views) if shadows else None
+
+    def widened(self, rgb: Picture, hole: Bools) -> Bools:
+        """The hole of a frame, with the shadow that belongs to it."""
+        return hole if self._shadows is None else self._shadows.added(rgb, hole)
 
     def fill(self, target: Target) -> Float32s:
         plate, known = self._rgb[target.window], self._known[target.window]
@@ -129,6 +138,10 @@ class _Moving:
         self._views = stretch.views
         self._bringer = Bringer()
         self._made_up = MadeUp(rng)
+
+    def widened(self, _rgb: Picture, hole: Bools) -> Bools:
+        """The hole as it is: without a plate a shadow is not told from the ground."""
+        return hole
 
     def fill(self, target: Target) -> Float32s:
         brought = self._gather(target)

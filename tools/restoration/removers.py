@@ -35,11 +35,15 @@ class FramesRemover:
 
     model = "other frames by camera and optical flow, patches where none shows it"
 
+    def __init__(self, shadows: bool = True) -> None:
+        """With `shadows` these vanish, too; see `tools.restoration.removal.remove`."""
+        self._shadows = shadows
+
     def remove(
         self, source: Frames, hole_at: HoleAt, start_s: float, end_s: float, check: Callable[[Frame], None]
     ) -> Iterator[tuple[Frame, Picture]]:
         """See Remover; the same every time."""
-        return remove(source, hole_at, start_s, end_s, check, np.random.default_rng(0))
+        return remove(source, hole_at, start_s, end_s, check, np.random.default_rng(0), shadows=self._shadows)
 
 
 def chosen(models: Path | None, model: Choice = "auto") -> Name:
@@ -51,10 +55,13 @@ def chosen(models: Path | None, model: Choice = "auto") -> Name:
     return "e2fgvi" if model == "e2fgvi" or (weights is not None and beats_embedded(weights)) else "frames"
 
 
-def choose(models: Path | None, model: Choice = "auto", *, device: str = "cpu") -> Remover:
-    """See `chosen`. Raises MissingModel with the command that trains it, CheckpointError for unfit weights."""
+def choose(models: Path | None, model: Choice = "auto", *, device: str = "cpu", shadows: bool = True) -> Remover:
+    """See `chosen`; `shadows` is for the one that needs no weights.
+
+    Raises MissingModel with the command that trains it, CheckpointError for unfit weights.
+    """
     if chosen(models, model) == "frames":
-        return FramesRemover()
+        return FramesRemover(shadows)
     from tools.restoration.e2fgvi.remover import FOLDER, E2fgviRemover
 
     weights = _weights(models)
