@@ -227,15 +227,16 @@ def test_entities_are_drawn_over_the_video(page: Page) -> None:
     open_video(page)
     page.click(".entities button", "red circle")
     page.wait(lambda: page.js("return document.querySelector('.overlay').dataset.drawn === '1'"), "mask")
-    # the square of the mask is tinted, what is beside it is not
-    inside, outside = page.js(
+    opacity = (
         "const c = document.querySelector('.overlay'), s = c.width / 640, p = c.getContext('2d');"
         "return [[320, 120], [200, 120]].map(([x, y]) => p.getImageData(x * s, y * s, 1, 1).data[3])"
     )
-    assert inside > 50
+    inside, outside = page.js(opacity)
+    assert inside > 50  # the square of the mask is tinted
     assert outside == 0
     page.click(".entities button", "red circle")
     page.wait(lambda: page.js("return document.querySelector('.overlay').dataset.drawn === '0'"), "empty overlay")
+    assert page.js(opacity) == [0, 0]
 
 
 @pytest.mark.slow
@@ -290,6 +291,8 @@ def test_a_narrow_screen_shows_one_part_at_a_time_and_never_scrolls_sideways(pag
     page.click(".evidence-chip")
     page.find(".player")  # a click on evidence shows the player
     assert fits()
+    if width < 600:
+        assert page.find("#panes [aria-current]").text == "Watch"
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ function startPanes() {
     byId("app").dataset.pane = id;
     draw();
   };
-  on("pane", draw);
+  on("pane", show);
   on("thread", () => show("chat"));
   on("open", () => byId("app").dataset.pane === "rail" && show("stage"));
   show("chat");
@@ -75,8 +75,7 @@ async function start() {
   if (before.get("thread")) openThread(before.get("thread"));
   else newThread();
   if (!state.videos.size) {
-    byId("app").dataset.pane = "rail";
-    tell("pane");
+    tell("pane", "rail");
   }
   await refreshThreads();
 }

@@ -20,7 +20,7 @@ export const state = {
 const bus = new EventTarget();
 
 /** Names: videos, chosen, open, ready, uploaded (the library); thread, threads, answered, evidence, tree (questions);
- * seek, timeline (the player); made, solid (files); theme, login. */
+ * seek, timeline (the player); made, solid (files); pane, theme, login. */
 export function tell(name, detail) {
   bus.dispatchEvent(new CustomEvent(name, { detail }));
 }

@@ -3,7 +3,7 @@
 import { server, url } from "./api.js";
 import { byId, h, icon } from "./dom.js";
 import { plural, seconds, shortArgs } from "./format.js";
-import { on, titleOf } from "./state.js";
+import { on, tell, titleOf } from "./state.js";
 import { nodesOf } from "./search-nodes.js";
 
 export function startTree(tabs) {
@@ -33,7 +33,7 @@ export function startTree(tabs) {
       nothing();
     } else if (detail.show) {
       tabs.show("search");
-      byId("app").dataset.pane = "stage";
+      tell("pane", "stage");
     }
     if (!view.hidden) load();
   });

@@ -3,7 +3,7 @@
 import { OrbitCamera } from "./camera3d.js";
 import { CloudPainter } from "./cloud-painter.js";
 import { byId, h } from "./dom.js";
-import { on } from "./state.js";
+import { on, tell } from "./state.js";
 import { readPly } from "./ply.js";
 
 const camera = new OrbitCamera();
@@ -19,7 +19,7 @@ export function startViewer(tabs) {
     if (detail.show) {
       tabs.reveal("solid", true);
       tabs.show("solid");
-      byId("app").dataset.pane = "stage";
+      tell("pane", "stage");
     }
     if (!byId("solid").hidden) open();
   });

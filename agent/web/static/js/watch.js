@@ -41,8 +41,7 @@ export function startWatch(tabs) {
   on("theme", redraw);
   on("seek", (item) => {
     tabs.show("watch");
-    byId("app").dataset.pane = "stage";
-    tell("pane");
+    tell("pane", "stage");
     player.video.pause();
     player.seek(item.start_s);
     if (item.box || item.tool) mark(item);
