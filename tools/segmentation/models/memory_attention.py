@@ -21,8 +21,8 @@ from tools.segmentation.models.config import Config
 
 DROPOUT = 0.1
 """Of attention weights and branches, in training."""
-BLOCK = 256
-"""Queries at a time: bounds the weights that are in memory."""
+MOST_WEIGHTS = 2**23
+"""Numbers that the attention weights of one block of queries take: 32 MB in single precision."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,14 @@ class Room:
     keys: Tensor
     """[tokens, dim]."""
     weights: Tensor
-    """[BLOCK, tokens]."""
+    """[queries * tokens], or fewer: then queries attend in several blocks."""
 
     @staticmethod
-    def of(memory: Recalled, dim: int) -> Room:
-        """Enough for the memories of one object."""
-        count = memory.tokens.shape[1]
-        return Room(memory.tokens.new_empty(count, dim), memory.tokens.new_empty(BLOCK, count))
+    def of(memory: Recalled, queries: int, dim: int) -> Room:
+        """Enough for the memories of one object and a number of queries."""
+        tokens = memory.tokens.shape[1]
+        weights = min(queries * tokens, max(MOST_WEIGHTS, tokens))
+        return Room(memory.tokens.new_empty(tokens, dim), memory.tokens.new_empty(weights))
 
     def attend(self, q: Tensor, keys: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         """softmax(q keys / sqrt(dim) + bias) v, block by block: q [N, dim], v [keys, V], bias [keys] to [N, V].
@@ -62,15 +63,15 @@ class Room:
         PyTorch's fused attention on a CPU wants values as wide as keys, and is slower than its matrix products.
         """
         q, mixed = q * q.shape[-1] ** -0.5, q.new_empty(len(q), v.shape[-1])
-        for begin in range(0, len(q), BLOCK):
-            queries = q[begin : begin + BLOCK]
-            block = self.weights[: len(queries), : len(keys)]
+        num_blocks = -(-len(q) // (len(self.weights) // len(keys)))
+        for queries, out in zip(q.chunk(num_blocks), mixed.chunk(num_blocks), strict=True):
+            block = self.weights[: len(queries) * len(keys)].view(len(queries), len(keys))
             if bias is None:
                 torch.mm(queries, keys.T, out=block)
             else:
                 torch.addmm(bias.to(q.dtype), queries, keys.T, out=block)
             torch.softmax(block, -1, out=block)
-            torch.mm(block, v, out=mixed[begin : begin + BLOCK])
+            torch.mm(block, v, out=out)
         return mixed
 
 
@@ -187,7 +188,7 @@ class MemoryAttention(nn.Module):
             return out
 
         if _one_by_one(tokens):
-            room, objects = Room.of(memory, tokens.shape[-1]), range(len(memory.tokens))
+            room, objects = Room.of(memory, *tokens.shape[1:]), range(len(memory.tokens))
             views = tokens.expand(len(objects), -1, -1)
             tokens = torch.cat([recall(views[i : i + 1], memory.one(i), room) for i in objects])
         else:

@@ -85,7 +85,7 @@ def run(layer: MemoryCrossAttention, x: Tensor, memory: Recalled) -> Tensor:
     rotation = RoPE.axial([TINY.dim // 2] * 2)(grid_coordinates(GRID, GRID).flip(-1))
     if torch.is_grad_enabled():
         return layer(x, memory, rotation)
-    room = Room.of(memory, TINY.dim)
+    room = Room.of(memory, AREA, TINY.dim)
     return torch.cat([layer(x, memory.one(i), rotation, room) for i in range(len(memory.tokens))])
 
 
@@ -103,6 +103,14 @@ def test_the_two_released_poolings_differ_from_each_other_and_from_none() -> Non
     outputs = [run(attention(pooling), x, memory) for pooling in ("none", "logit", "key")]
     for i in range(3):
         assert difference(outputs[i], outputs[i - 1]) > 1e-3
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 7, 100])
+def test_queries_attend_in_blocks_where_all_their_weights_would_take_too_much(most: int) -> None:
+    q, k, v, bias = (torch.randn(*shape, dtype=torch.float64) for shape in ((7, 4), (9, 4), (9, 3), (9,)))
+    room = Room(torch.empty(0), torch.full((most * 9 + 5,), math.nan, dtype=torch.float64))
+    expected = (q @ k.T / 2 + bias).softmax(-1) @ v
+    assert difference(room.attend(q, k, v, bias), expected) < 1e-12
 
 
 def test_with_one_frame_nothing_is_pooled() -> None:
