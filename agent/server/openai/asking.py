@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from agent.run import Effort
@@ -18,7 +19,7 @@ from agent.server.openai.chores import chore
 from agent.server.openai.parts import Reference, Turn
 from agent.server.openai.steps import Steps
 from agent.server.openai.text import Said, approval_text, said_of
-from agent.server.openai.videos import by_name, find, which
+from agent.server.openai.videos import Found, by_name, find, which
 from agent.server.services import Services
 from agent.store.database import StoreError
 
@@ -141,7 +142,7 @@ async def _asked(services: Services, request: Request, place: Place | None) -> _
             return
     place = place or Place(new_thread())
     arguments = {
-        "question": request.last.text.strip() or WORDLESS,
+        "question": _question(request, videos),
         "videos": [video.id for video in videos],
         "options": [],
         "thread": place.thread,
@@ -190,6 +191,20 @@ def _said(request: Request, ended: _Ended) -> Said:
         return Said(json.dumps(answer, ensure_ascii=False))
     shown = {item["video"] for item in answer["evidence"]}
     return said_of(answer, request.base_url, ended.names if len(shown) > 1 else {})
+
+
+def _question(request: Request, videos: Sequence[Found]) -> str:
+    """What to ask; where the message only names a video, as it was asked which, the question before it."""
+    text = request.last.text.strip()
+    earlier = [turn.text.strip() for turn in request.before if turn.role == "user"]
+    if earlier and any(_stem(text) == _stem(video.name) for video in videos):
+        text = earlier[-1]
+    return text or WORDLESS
+
+
+def _stem(name: str) -> str:
+    """A title or the name of a file, as people write it."""
+    return PurePath(name.strip(" .!?\"'")).stem.lower()
 
 
 def _named(turns: Sequence[Turn]) -> tuple[Reference, ...]:

@@ -54,8 +54,8 @@ async def find(services: Services, reference: Reference) -> Found:
 async def _checked(services: Services, video_id: str, name: str, entry: StoredFile | None = None) -> Found:
     """A video that can be asked about, now or when a job has watched it. Raises ApiError 404, 422."""
     job = services.jobs.watched(video_id)
-    if name and job is not None and job.state != "failed":
-        return Found(video_id, name)
+    if job is not None and job.state in ("queued", "running", "done"):  # known without asking a worker
+        return Found(video_id, name or job.arguments["title"])
     shown = await services.videos.get(video_id)
     if shown["state"] == "failed":
         message = f"{shown['name']} could not be watched: {shown['error']}"
@@ -106,7 +106,9 @@ def state_of(job: Job | None) -> tuple[Literal["uploaded", "processed", "error"]
     """How far the file of the latest job that watched it is, and what went wrong."""
     if job is None or job.state == "done":
         return "processed", ""
-    return ("error", job.error) if job.state == "failed" else ("uploaded", "")
+    if job.state in ("queued", "running"):
+        return "uploaded", ""
+    return "error", job.error or "it was cancelled"
 
 
 async def _of_data(services: Services, reference: Reference) -> StoredFile:

@@ -11,12 +11,10 @@ from pydantic import BaseModel, Field
 from agent.server.depends import Entry, Serving, router_of
 from agent.server.errors import ApiError
 from agent.server.models import Body
+from agent.server.openai.models import MODELS
 from agent.server.security.access import COOKIE, SESSION_S
 
 router = router_of("session")
-
-MODELS = ("videre", "videre-fast", "videre-deep")
-"""Names under which the server can be asked: search budgets."""
 
 
 class Limits(BaseModel):

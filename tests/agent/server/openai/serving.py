@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ class Whole(StandIn):
     """With files, jobs and videos."""
 
     async def start(self) -> None:
+        self.loop = asyncio.get_running_loop()
         await self.files.start()
         await self.jobs.start()
         self.videos.start()
@@ -49,12 +51,21 @@ class Served:
 
     url: str
     pool: Pool
+    services: Whole
 
     def client(self, **changes: Any) -> OpenAI:
         """The official client, without a proxy; it does not ask again by itself."""
         http = httpx2.Client(trust_env=False)
         given: Json = {"base_url": f"{self.url}/v1", "api_key": "none", "max_retries": 0, "http_client": http}
         return OpenAI(**(given | changes))
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call a function in the event loop of the server."""
+
+        async def called() -> None:
+            function()
+
+        asyncio.run_coroutine_threadsafe(called(), self.services.loop).result(STARTS_S)
 
     def asked(self, name: str) -> list[Json]:
         """Arguments of the tasks of that name."""
@@ -81,7 +92,7 @@ def served(folder: Path, tasks: dict[str, Work], **changes: Any) -> Iterator[Ser
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     try:
-        yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", pool)
+        yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", pool, services)
     finally:
         server.should_exit = True
         thread.join(STARTS_S)

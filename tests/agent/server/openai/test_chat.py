@@ -285,10 +285,13 @@ def test_a_video_of_the_library_can_be_named_in_words(client: openai.OpenAI, ser
     ask(client, [{"role": "user", "content": "In kitchen.mp4, who is at the sink?"}])
     assert last(server)["videos"] == [VIDEO]
     asked = len(server.asked("ask"))
-    content = ask(client, [{"role": "user", "content": "Hello!"}]).choices[0].message.content
-    assert "Which video" in content
-    assert "Kitchen" in content
+    messages = [{"role": "user", "content": "Who is it?"}]
+    completion = ask(client, messages)
+    assert "Which video" in completion.choices[0].message.content
+    assert "Kitchen" in completion.choices[0].message.content
     assert len(server.asked("ask")) == asked
+    ask(client, go_on(messages, completion, "Kitchen.mp4"))
+    assert (last(server)["question"], last(server)["videos"]) == ("Who is it?", [VIDEO])
 
 
 def test_chores_of_front_ends_ask_nobody(client: openai.OpenAI, server: Served) -> None:
