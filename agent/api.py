@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent import telemetry
 from agent.run import Approve, Caller
 from agent.settings import Settings
 from tools.base import InvalidArguments
@@ -217,10 +218,11 @@ class VideoAgent:
         """
         run = self.new_run(caller, artifacts=save)
         paths = [str(path) for path in _paths(video)]
-        self._graph.invoke(
-            {"trace_id": run.trace_id, "question": question, "options": list(options or []), "paths": paths},
-            context=run,
-        )
+        with telemetry.question(run):
+            self._graph.invoke(
+                {"trace_id": run.trace_id, "question": question, "options": list(options or []), "paths": paths},
+                context=run,
+            )
         self.last_run = run
         assert run.answer is not None
         if save is not None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from agent import telemetry
 from agent.events import Finished, Understood
 from agent.ingest import ingest
 from agent.learning import remember
@@ -81,12 +82,11 @@ def understand(state: AskState, runtime: Runtime[Run]) -> AskState:
 def ingest_missing(state: AskState, runtime: Runtime[Run]) -> AskState:
     """Bring the memory of every video up to date."""
     run = runtime.context
-    for path in state["paths"]:
-        run.reports.append(
-            ingest(
-                Path(path), run.library, run.ingest_tools, progress=run.caller.progress, cancelled=run.caller.cancelled
-            )
-        )
+    by = run.caller
+    for path in map(Path, state["paths"]):
+        with telemetry.ingesting():
+            report = ingest(path, run.library, run.ingest_tools, progress=by.progress, cancelled=by.cancelled)
+        run.reports.append(report)
     if not state["paths"]:
         return {}
     video_ids = list(dict.fromkeys(report.video_id for report in run.reports))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from agent.observed import ObservedLLM
 from agent.verifying import judged
 from agent.vision import ChatVision
 from memory.render import Line, render
@@ -71,11 +72,12 @@ def with_llm(
     patience_s = min(Timeouts().total_s, PATIENCE * budget.max_seconds)
     served = replace(endpoint(settings), timeouts=Timeouts(read_s=patience_s, total_s=patience_s))
     try:
-        llm = OpenAIChat(served, terms(settings, budget, context.cancelled))
+        client = OpenAIChat(served, terms(settings, budget, context.cancelled))
     except LLMError as error:
         yield Planner(planner.policy, planner.verifier, [_missing(str(error))])
         return
-    with llm:
+    with client:
+        llm = ObservedLLM(client, settings)
         context.vision = _vision(settings, served, lambda: llm)
         tokens = settings.llm_memory_tokens
         if settings.llm_context_tokens is not None:
@@ -104,7 +106,9 @@ def own_vision(settings: Settings, cancelled: Callable[[], bool]) -> ChatVision 
     """
     served = endpoint(settings)
     meter = Allowance(max_calls=settings.max_llm_calls, max_tokens=settings.max_llm_tokens, max_cost=settings.max_money)
-    return _vision(settings, served, lambda: OpenAIChat(served, terms(settings, meter, cancelled)))
+    return _vision(
+        settings, served, lambda: ObservedLLM(OpenAIChat(served, terms(settings, meter, cancelled)), settings)
+    )
 
 
 def _vision(settings: Settings, served: Endpoint, client: Callable[[], LLM]) -> ChatVision | None:

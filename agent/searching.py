@@ -11,6 +11,7 @@ from langgraph.types import interrupt
 from agent.events import Searched
 from agent.learning import experienced
 from agent.llm import Planner, with_llm
+from agent.observed import ObservedEnvironment, ObservedPolicy
 from agent.run import EFFORTS
 from agent.verifying import verifier
 from planners.budget import SPENDING, Budget
@@ -129,11 +130,12 @@ def _search(run: Run, context: ToolContext, task: Task, budget: Budget, watch: W
     if settings.learn:
         policy = experienced(policy, run.experience, embedder, task.question)
     environment = ToolEnvironment(run.registry, context, run.cache, consent)
-    plain = Planner(policy, verifier(context, environment, budget))
+    observed = ObservedEnvironment(environment, settings)
+    plain = Planner(policy, verifier(context, observed, budget))
     with with_llm(plain, task.question, settings, run.registry, context, budget) as planner:
         tree = TreeSearch(
-            policy=planner.policy,
-            environment=environment,
+            policy=ObservedPolicy(planner.policy),
+            environment=observed,
             verifier=planner.verifier,
             budget=budget,
             seed=settings.seed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -63,6 +64,11 @@ class Settings(BaseSettings):
     safety: str = Field("plain", description="Safety gate: one of the installed ones (docs/safety.md).")
     approved_tools: tuple[str, ...] = Field(
         (), description="Tools with effects (files, network, money) that a language model may call unasked."
+    )
+    log: Literal["text", "json"] = Field("text", description="How logs on stderr are written.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="Least level of our logs.")
+    telemetry_content: bool = Field(
+        False, description="Spans of OpenTelemetry hold questions, transcripts and answers (docs/observability.md)."
     )
     server_host: str = Field("127.0.0.1", description="Address that `videre serve` listens at; others need a token.")
     server_port: int = Field(8417, ge=0, le=65535, description="Its port; 0 = a free one.")

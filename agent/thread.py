@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.constants import START
 from langgraph.types import Command
 
+from agent import telemetry
 from agent.events import Event
 from agent.run import Caller
 from agent.store.database import kept
@@ -204,7 +205,7 @@ class Thread:
         return self._invoke(command, self._config(), run)
 
     def _invoke(self, given: Any, config: dict[str, Any], run: Run) -> Answer:
-        with kept():
+        with kept(), telemetry.question(run):
             self._graph.invoke(given, config, context=run, durability="sync")
         need = _interrupt(self._state())
         if need is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.llm import endpoint, terms
+from agent.observed import ObservedLLM
 from planners.answer import Answer
 from planners.dialogue import LLMResolver, Resolved, Resolver, RuleResolver, Turn
 from planners.embedded.goal import MARKING, read_goals
@@ -91,4 +92,4 @@ def _resolver(run: Run) -> Iterator[Resolver]:
         yield rules
         return
     with llm:
-        yield LLMResolver(llm, rules)
+        yield LLMResolver(ObservedLLM(llm, settings), rules)

@@ -21,7 +21,9 @@ import threading
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from agent import logs, telemetry
 from agent.server.limits import die_with, limit_process, resident_bytes
+from agent.settings import Settings
 
 log = logging.getLogger("agent.server.worker")
 
@@ -168,7 +170,8 @@ def main(arguments: list[str]) -> None:
     die_with(parent_pid)
     os.set_inheritable(descriptor, False)
     os.dup2(2, 1)
-    logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s worker {os.getpid()} %(name)s: %(message)s")
+    logs.set_up(Settings.read())
+    telemetry.export(os.environ)
     Worker(socket.socket(fileno=descriptor)).serve(cast(Tasks, importlib.import_module(module)))
 
 
