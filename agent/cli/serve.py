@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import secrets
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from agent.server.options import ServerOptions
     from agent.settings import Settings
 
-LEAVE_S = 5
-"""Answers that are on their way when the server is stopped get so long."""
+LEAVE_S, END_S = 5, 30
+"""Answers that are on their way when the server is stopped get so long; then so long to be told that they end."""
 SHORTEST_TOKEN = 16
 NEEDED = ("fastapi", "uvicorn", "python_multipart")
 
@@ -113,8 +114,10 @@ def _serve(settings: Settings, options: ServerOptions, listening: socket.socket,
     from agent.server.patience import PatientProtocol
     from agent.server.services import Services
 
+    services = Services(settings, options)
+
     class Server(uvicorn.Server):
-        """Says where it is as soon as it can be asked."""
+        """Says where it is as soon as it can be asked, and ends streams in order."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -125,15 +128,24 @@ def _serve(settings: Settings, options: ServerOptions, listening: socket.socket,
             typer.echo("Stop it with Ctrl-C.")
             sys.stdout.flush()
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            leaving = asyncio.create_task(self._leave())
+            await super().shutdown(sockets)
+            leaving.cancel()
+
+        async def _leave(self) -> None:
+            await asyncio.sleep(LEAVE_S)
+            await services.close()  # what runs is cancelled, and clients are told so; closing again does nothing
+
     config = uvicorn.Config(
-        create_app(Services(settings, options)),
+        create_app(services),
         http=PatientProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=LEAVE_S,
+        timeout_graceful_shutdown=LEAVE_S + END_S,
     )
     # uvicorn ends in order and then gives the signal back to who had it before: to end with status 0.
     for number in (signal.SIGINT, signal.SIGTERM):

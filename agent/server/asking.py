@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from agent.server.artifacts import linked
-from agent.server.pool import Task, TaskFailed
+from agent.server.pool import Task, TaskCancelled, TaskFailed
 from agent.server.services import Services
 
 Json = dict[str, Any]
@@ -48,10 +48,15 @@ class Question:
             yield {"event": "Finished", "trace_id": result["answer"]["trace_id"], **result}
 
     async def _watching(self, job_id: str) -> AsyncGenerator[Json]:
+        job = None
         async for job in self._services.jobs.follow(job_id):
             if job.state in ("failed", "cancelled"):
                 raise TaskFailed(job.error_kind or "Cancelled", job.error or "watching the video was cancelled")
-            yield {"event": "Progress", "trace_id": "", "text": job.text, "share": job.share}
+            if not job.ended:
+                text = job.text or "waiting until the video can be watched"
+                yield {"event": "Progress", "trace_id": "", "text": text, "share": job.share}
+        if job is not None and not job.ended:  # nothing more is told of it
+            raise TaskCancelled
 
     def cancel(self) -> None:
         """Nobody waits for the answer any more."""

@@ -46,8 +46,8 @@ TASK_STATUS = {
 }
 """The status of a task's failure by the kind of it; a kind that is not here is a bug of ours: 500."""
 
-RETRY_AFTER_S = 5
-"""When to try again what failed for reasons that pass (a worker that died)."""
+_RETRY = {"Retry-After": "5"}
+"""For what failed for reasons that pass."""
 
 
 class ErrorDetail(BaseModel):
@@ -108,11 +108,11 @@ def as_api_error(error: Exception) -> ApiError:
         return ApiError(429, "too much work is waiting already: try again later", code="busy", headers=retry)
     if isinstance(error, TaskFailed):
         status = TASK_STATUS.get(error.kind, 500)
-        passing = {"Retry-After": str(RETRY_AFTER_S)} if error.kind in ("WorkerDied", "TimedOut") else None
+        passing = _RETRY if error.kind == "WorkerDied" else None
         message = error.message if status != 500 else "an error inside the server; its log says more"
         return ApiError(status, message, code=error.kind, headers=passing)
     if isinstance(error, TaskCancelled):
-        return ApiError(409, "the task was cancelled", code="Cancelled")
+        return ApiError(503, "the task was cancelled, or the server is ending", code="Cancelled", headers=_RETRY)
     if isinstance(error, RequestValidationError):
         return _invalid(error)
     if isinstance(error, HTTPException):

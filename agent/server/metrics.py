@@ -10,6 +10,16 @@ from collections.abc import Iterable, Mapping
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+WORKERS = {
+    "workers": ("videre_workers", "gauge", "Worker processes."),
+    "busy": ("videre_workers_busy", "gauge", "Worker processes with a task."),
+    "memory_bytes": ("videre_workers_memory_bytes", "gauge", "Memory of worker processes."),
+    "restarts": ("videre_workers_restarts_total", "counter", "Worker processes that were replaced."),
+    "waiting": ("videre_tasks_waiting", "gauge", "Tasks that wait for a worker."),
+    "done": ("videre_tasks_done_total", "counter", "Tasks done."),
+    "failed": ("videre_tasks_failed_total", "counter", "Tasks that failed."),
+}
+"""Metrics by their name in the pool's counts."""
 
 Labels = tuple[tuple[str, str], ...]
 Sample = tuple[Labels, float]
@@ -41,7 +51,6 @@ class Metrics:
 
     def render(self, pool: Mapping[str, Mapping[str, float]], jobs: Mapping[str, int]) -> str:
         """All counts, with those of the workers by kind and of jobs by state."""
-        by_kind = sorted({name for stats in pool.values() for name in stats})
         parts = [
             *self._of_requests(),
             _family("videre_http_in_flight", "gauge", "Requests that are being answered.", [((), self.in_flight)]),
@@ -53,12 +62,9 @@ class Metrics:
             ),
             *(
                 _family(
-                    f"videre_workers_{name}",
-                    "gauge",
-                    f"{name} of worker processes and their tasks.",
-                    [((("kind", kind),), stats[name]) for kind, stats in pool.items() if name in stats],
+                    name, kind, about, [((("kind", of),), stats[key]) for of, stats in pool.items() if key in stats]
                 )
-                for name in by_kind
+                for key, (name, kind, about) in WORKERS.items()
             ),
             _family(
                 "videre_jobs", "gauge", "Jobs by state.", [((("state", state),), num) for state, num in jobs.items()]

@@ -91,7 +91,7 @@ async def memory(
     return Rows.model_validate(await services.pool.call("quick", "memory", asked))
 
 
-@router.get("/api/videos/{id}/timeline", responses=errors(404))
+@router.get("/api/videos/{id}/timeline", response_model_exclude_none=True, responses=errors(404))
 async def timeline(id: VideoId, services: Serving) -> Timeline:
     """Shots, speech, text, people, things, sounds and events along the video, at most 2,000 in all."""
     return Timeline.model_validate(await services.pool.call("quick", "timeline", {"id": id}))

@@ -36,7 +36,7 @@ def test_requests_are_counted_by_route_and_status() -> None:
     assert found['videre_http_requests_total{method="GET",route="/api/videos/{id}",status="200"}'] == 3
     assert found['videre_http_requests_total{method="OTHER",route="other",status="405"}'] == 1
     assert found['videre_http_body_bytes_total{direction="in"}'] == 10**12 + 1
-    assert found['videre_workers_waiting{kind="quick"}'] == 0
+    assert found['videre_tasks_waiting{kind="quick"}'] == 0
     assert found['videre_jobs{state="running"}'] == 2
     assert found["process_resident_memory_bytes"] > 1e6
 

@@ -95,6 +95,25 @@ def test_ctrl_c_ends_it_too_and_the_log_of_requests_is_json() -> None:
         assert "s3cret" not in said
 
 
+@pytest.mark.slow
+def test_a_question_under_way_is_told_that_the_server_ends(clips: Path) -> None:
+    with server(VIDERE_SERVER_WORKERS="1") as (running, lines):
+        with httpx.Client(base_url=url(lines), trust_env=False, timeout=PATIENCE_S) as client:
+            body = (clips / "kitchen.mp4").read_bytes()
+            video = client.post("/api/videos", params={"name": "kitchen.mp4"}, content=body).json()["video"]["id"]
+            question = {"question": "How many shots are there?", "videos": [video]}
+            with client.stream("POST", "/api/threads/t/ask", json=question) as stream:
+                events = stream.iter_lines()
+                assert next(events) == "event: Progress"
+                running.terminate()
+                said = list(events)
+        names = [line for line in said if line.startswith("event: ")]
+        assert names[-1] == "event: Failed"
+        assert "the server is ending" in said[-2]
+        _, errors = running.communicate(timeout=PATIENCE_S)
+        assert (running.returncode, errors) == (0, "")
+
+
 def failure(code: str, **environment: str) -> str:
     """The one line that a program ends with."""
     done = subprocess.run(
