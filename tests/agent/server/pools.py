@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.server.options import ServerOptions
 from agent.server.pool import Task, WorkerPool
 from agent.settings import Settings
 
+Result = TypeVar("Result")
 TASKS = "tests.agent.server.worker_tasks"
 
 
@@ -36,6 +38,33 @@ async def pool(folder: Path, **changes: Any) -> AsyncIterator[WorkerPool]:
     finally:
         await made.close()
     assert [pid for pid in pids if is_alive(pid)] == []
+
+
+class Shared:
+    """A pool with tasks of tests for many of them: starting a process takes longer than most tests."""
+
+    def __init__(self, folder: Path) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="shared-pool")
+        self._thread.start()
+        self._pool = self._wait(self._make(folder))
+
+    async def _make(self, folder: Path) -> WorkerPool:
+        settings = Settings(home=str(folder / "library"))
+        return WorkerPool(settings, options(folder), tasks=TASKS)
+
+    def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    def run(self, work: Callable[[WorkerPool], Coroutine[Any, Any, None]]) -> None:
+        """Run a test in the pool's loop."""
+        self._wait(work(self._pool))
+
+    def close(self) -> None:
+        self._wait(self._pool.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
 
 async def first(task: Task, event: str) -> dict[str, Any]:

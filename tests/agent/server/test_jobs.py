@@ -18,21 +18,20 @@ import pytest
 
 from agent.server import jobs as module
 from agent.server.jobs import Jobs
-from agent.server.pool import Busy
-from tests.agent.server.pools import is_alive, options, pool, until
+from agent.server.pool import Busy, WorkerPool
+from tests.agent.server.pools import Shared, is_alive, options, until
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @asynccontextmanager
-async def jobs_in(folder: Path, **changes: Any) -> AsyncIterator[Jobs]:
-    async with pool(folder, **changes) as workers:
-        jobs = Jobs(workers, options(folder, **changes))
-        await jobs.start()
-        try:
-            yield jobs
-        finally:
-            await jobs.close()
+async def jobs_in(folder: Path, workers: WorkerPool, **changes: Any) -> AsyncIterator[Jobs]:
+    jobs = Jobs(workers, options(folder, **changes))
+    await jobs.start()
+    try:
+        yield jobs
+    finally:
+        await jobs.close()
 
 
 async def ended(jobs: Jobs, job_id: str) -> list[str]:
@@ -48,9 +47,9 @@ def tool(name: str, **arguments: Any) -> dict[str, Any]:
     return {"name": name, "videos": [], "arguments": arguments}
 
 
-def test_jobs_are_done_in_order_and_keep_their_results(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with jobs_in(tmp_path) as jobs:
+def test_jobs_are_done_in_order_and_keep_their_results(tmp_path: Path, shared: Shared) -> None:
+    async def run(workers: WorkerPool) -> None:
+        async with jobs_in(tmp_path, workers) as jobs:
             first, second = (jobs.add("tool", tool("add", a=a, b=1)) for a in (1, 2))
             assert (first.state, second.state) == ("running", "queued")
             assert await ended(jobs, second.id) == ["queued", "running", "done"]
@@ -60,27 +59,27 @@ def test_jobs_are_done_in_order_and_keep_their_results(tmp_path: Path) -> None:
             assert (done.share, done.error, done.finished_at is not None) == (1.0, "", True)
             assert jobs.counts() == {"queued": 0, "running": 0, "done": 2, "failed": 0, "cancelled": 0}
             assert [job async for job in jobs.follow("nothing")] == []
-        async with jobs_in(tmp_path) as jobs:
+        async with jobs_in(tmp_path, workers) as jobs:
             assert jobs.get(first.id) == done, "also after a restart"
 
-    asyncio.run(run())
+    shared.run(run)
 
 
-def test_a_job_that_fails_says_why(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with jobs_in(tmp_path) as jobs:
+def test_a_job_that_fails_says_why(tmp_path: Path, shared: Shared) -> None:
+    async def run(workers: WorkerPool) -> None:
+        async with jobs_in(tmp_path, workers) as jobs:
             job = jobs.add("tool", tool("refuse"))
             assert await ended(jobs, job.id) == ["running", "failed"]
             failed = jobs.get(job.id)
             assert failed is not None
             assert (failed.error_kind, failed.error, failed.result) == ("InvalidArguments", "no such thing", None)
 
-    asyncio.run(run())
+    shared.run(run)
 
 
-def test_progress_is_told_to_all_who_follow(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with jobs_in(tmp_path) as jobs:
+def test_progress_is_told_to_all_who_follow(tmp_path: Path, shared: Shared) -> None:
+    async def run(workers: WorkerPool) -> None:
+        async with jobs_in(tmp_path, workers) as jobs:
             job = jobs.add("tool", tool("wait", until=str(tmp_path / "go")))
             followers = [asyncio.create_task(anext(_halfway(jobs, job.id))) for _ in range(3)]
             assert [seen.text for seen in await asyncio.gather(*followers)] == ["waiting"] * 3
@@ -92,12 +91,12 @@ def test_progress_is_told_to_all_who_follow(tmp_path: Path) -> None:
             if job.share == 0.5:
                 yield job
 
-    asyncio.run(run())
+    shared.run(run)
 
 
-def test_jobs_are_cancelled_before_and_while_they_run(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with jobs_in(tmp_path) as jobs:
+def test_jobs_are_cancelled_before_and_while_they_run(tmp_path: Path, shared: Shared) -> None:
+    async def run(workers: WorkerPool) -> None:
+        async with jobs_in(tmp_path, workers) as jobs:
             running = jobs.add("tool", tool("wait", until=str(tmp_path / "never")))
             waiting = jobs.add("tool", tool("add", a=1, b=1))
             assert jobs.cancel(waiting.id)
@@ -108,24 +107,24 @@ def test_jobs_are_cancelled_before_and_while_they_run(tmp_path: Path) -> None:
             after = jobs.add("tool", tool("add", a=1, b=1))
             assert (await ended(jobs, after.id))[-1] == "done"
 
-    asyncio.run(run())
+    shared.run(run)
 
 
-def test_more_jobs_than_may_wait_are_refused_for_now(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with jobs_in(tmp_path, waiting=1) as jobs:
+def test_more_jobs_than_may_wait_are_refused_for_now(tmp_path: Path, shared: Shared) -> None:
+    async def run(workers: WorkerPool) -> None:
+        async with jobs_in(tmp_path, workers, waiting=1) as jobs:
             for _ in range(2):
                 jobs.add("tool", tool("wait", until=str(tmp_path / "never")))
             with pytest.raises(Busy) as busy:
                 jobs.add("tool", tool("add", a=1, b=1))
             assert busy.value.retry_after_s > 0
 
-    asyncio.run(run())
+    shared.run(run)
 
 
-def test_a_video_is_watched_by_one_job_at_a_time(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with jobs_in(tmp_path) as jobs:
+def test_a_video_is_watched_by_one_job_at_a_time(tmp_path: Path, shared: Shared) -> None:
+    async def run(workers: WorkerPool) -> None:
+        async with jobs_in(tmp_path, workers) as jobs:
             job = jobs.add("ingest", {"path": "x", "title": "t"}, video="v")
             assert jobs.add("ingest", {"path": "x", "title": "t"}, video="v").id == job.id
             assert jobs.watching("v") is not None
@@ -134,51 +133,53 @@ def test_a_video_is_watched_by_one_job_at_a_time(tmp_path: Path) -> None:
             assert jobs.latest()["v"].id == job.id
             assert jobs.add("ingest", {"path": "x", "title": "t"}, video="v").id != job.id
 
-    asyncio.run(run())
+    shared.run(run)
 
 
-def test_jobs_that_run_when_the_server_closes_are_gone_on_with(tmp_path: Path) -> None:
+def test_jobs_that_run_when_the_server_closes_are_gone_on_with(tmp_path: Path, shared: Shared) -> None:
     go = tmp_path / "go"
 
-    async def run() -> None:
-        async with jobs_in(tmp_path) as jobs:
+    async def run(workers: WorkerPool) -> None:
+        async with jobs_in(tmp_path, workers) as jobs:
             job = jobs.add("tool", tool("wait", until=str(go)))
             await until(lambda: jobs.all()[0].share == 0.5)
         go.touch()
-        async with jobs_in(tmp_path) as jobs:
+        async with jobs_in(tmp_path, workers) as jobs:
             assert (await ended(jobs, job.id))[-1] == "done"
             assert jobs.all()[0].attempts == 2
 
-    asyncio.run(run())
+    shared.run(run)
 
 
-def test_a_job_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with jobs_in(tmp_path) as jobs:
+def test_a_job_that_kills_its_workers_is_given_up(tmp_path: Path, shared: Shared) -> None:
+    async def run(workers: WorkerPool) -> None:
+        async with jobs_in(tmp_path, workers) as jobs:
             job = jobs.add("tool", tool("die"))
             assert (await ended(jobs, job.id))[-1] == "failed"
             failed = jobs.get(job.id)
             assert failed is not None
             assert (failed.error_kind, failed.attempts) == ("WorkerDied", 3)
 
-    asyncio.run(run())
+    shared.run(run)
 
 
-def test_old_jobs_are_forgotten_with_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def run() -> None:
-        async with jobs_in(tmp_path) as jobs:
+def test_old_jobs_are_forgotten_with_their_files(
+    tmp_path: Path, shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run(workers: WorkerPool) -> None:
+        async with jobs_in(tmp_path, workers) as jobs:
             job = jobs.add("tool", tool("write", folder=str(tmp_path / "artifacts")))
             assert (await ended(jobs, job.id))[-1] == "done"
             assert (tmp_path / "artifacts" / job.id / "made").is_file()
         monkeypatch.setattr(module, "KEPT_S", 0.0)
-        async with jobs_in(tmp_path) as jobs:
+        async with jobs_in(tmp_path, workers) as jobs:
             await until(lambda: jobs.get(job.id) is None)
             assert not (tmp_path / "artifacts" / job.id).exists()
 
-    asyncio.run(run())
+    shared.run(run)
 
 
-def test_a_kill_of_the_server_leaves_no_worker_and_loses_no_job(tmp_path: Path) -> None:
+def test_a_kill_of_the_server_leaves_no_worker_and_loses_no_job(tmp_path: Path, shared: Shared) -> None:
     """As a crash: the parent gets SIGKILL; workers go, the job is done by the next server, once."""
     command = [sys.executable, "-m", "tests.agent.server.small_server", str(tmp_path)]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -188,13 +189,13 @@ def test_a_kill_of_the_server_leaves_no_worker_and_loses_no_job(tmp_path: Path) 
     os.kill(server.pid, signal.SIGKILL)
     server.wait()
 
-    async def run() -> None:
+    async def run(workers: WorkerPool) -> None:
         await until(lambda: not any(is_alive(pid) for pid in told["workers"]), within_s=2.0)
         (tmp_path / "go").touch()
-        async with jobs_in(tmp_path) as jobs:
+        async with jobs_in(tmp_path, workers) as jobs:
             for job_id in told["jobs"]:
                 assert (await ended(jobs, job_id))[-1] == "done"
         rows = sqlite3.connect(tmp_path / "jobs.sqlite").execute("SELECT count(*), count(result) FROM job").fetchone()
         assert rows == (2, 2)
 
-    asyncio.run(run())
+    shared.run(run)
