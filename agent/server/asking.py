@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from agent.server.artifacts import linked
@@ -62,3 +63,9 @@ class Question:
         """Nobody waits for the answer any more."""
         if self._task is not None:
             self._task.cancel()
+
+    async def ended(self) -> None:
+        """Waits until no worker works on it any more, which may be a little after it was cancelled."""
+        if self._task is not None:
+            with suppress(TaskFailed, TaskCancelled):
+                await self._task.result()

@@ -89,7 +89,7 @@ async def reply(services: Services, chats: Chats, request: Request) -> Reply:
     if len(request.last.text) > MAX_QUESTION:
         message = f"a question may have {MAX_QUESTION:,} characters: ask something shorter"
         raise ApiError(400, message, code="question_too_long", param="messages")
-    with chats.claimed(request.previous or history_of(request.before)) as place:
+    async with chats.claimed(request.previous or history_of(request.before)) as place:
         if place is None and request.previous:
             raise ApiError(409, "this chat is being asked in already: wait for the answer", code="chat_busy")
         if place is not None and place.waits and (agreed := yes_or_no(request.last.text)) is not None:
@@ -179,6 +179,7 @@ async def _work(question: Question, place: Place, names: Mapping[str, str]) -> _
                     yield line
     finally:
         question.cancel()
+        await question.ended()  # as long as it has not, its thread can be asked nothing else
     waits = last["event"] == "NeedsApproval"
     yield _Ended(last, Place(place.thread, place.point if waits else last["point"], waits), names)
 

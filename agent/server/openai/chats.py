@@ -6,14 +6,15 @@ each chat takes one that no other is asking in at the moment, first those in whi
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
 import time
 import unicodedata
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,8 @@ CREATE INDEX IF NOT EXISTS place_of_age ON place (is_end, at);
 )
 KEPT_S = 30 * 24 * 3600.0
 """A chat in which nothing was asked for so long is forgotten."""
+PATIENCE_S = 8.0
+"""A worker that was told to stop is gone after 7 s (agent.server.pool)."""
 MAX_PLACES = 200
 """Threads of the same words among which one is looked for."""
 THOUGHTS = re.compile(r"<details\b[^>]*\btype=\"reasoning\".*?</details>|<think>.*?</think>", re.I | re.S)
@@ -72,15 +75,21 @@ class Chats:
     """The table of places, and which threads are being asked in. Used in one event loop; statements take less than a
     millisecond."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience_s: float = PATIENCE_S) -> None:
         """Raises InvalidArguments when the file cannot be used."""
         self._database = Database(path, CHATS)
+        self._patience_s = patience_s
         self._asking: set[str] = set()
+        self._freed = asyncio.Event()
 
-    @contextmanager
-    def claimed(self, history: str) -> Iterator[Place | None]:
-        """The place that what was said has led to, which is this chat's alone meanwhile; None = none that is free."""
-        place = self._free(history)
+    @asynccontextmanager
+    async def claimed(self, history: str) -> AsyncIterator[Place | None]:
+        """The place that what was said has led to, which is this chat's alone meanwhile.
+
+        Where others ask in all of them, it waits a little: who stops an answer and asks again comes before the worker
+        has stopped. None = there is none, or none that gets free.
+        """
+        place = await self._place(history)
         if place is None:
             yield None
             return
@@ -89,21 +98,31 @@ class Chats:
             yield place
         finally:
             self._asking.discard(place.thread)
+            self._freed.set()
+            self._freed = asyncio.Event()
 
     def knows(self, history: str) -> bool:
         """Whether it has led anywhere, busy or not."""
-        return bool(self._database.rows("SELECT 1 FROM place WHERE history = ? LIMIT 1", (history,)))
+        return bool(self._places(history))
 
-    def _free(self, history: str) -> Place | None:
+    async def _place(self, history: str) -> Place | None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_s):
+                while places := self._places(history):
+                    for place in places:
+                        if place.thread not in self._asking:
+                            return place
+                    await self._freed.wait()
+        return None
+
+    def _places(self, history: str) -> list[Place]:
+        """Those that can be gone on from, the best first."""
         rows = self._database.rows(
-            "SELECT thread, point, waits, is_end FROM place WHERE history = ?"
+            "SELECT thread, point, waits, is_end FROM place WHERE history = ? AND (is_end OR point != '')"
             " ORDER BY is_end DESC, number DESC LIMIT ?",
             (history, MAX_PLACES),
         )
-        for thread, point, waits, is_end in rows:
-            if thread not in self._asking and (is_end or point):
-                return Place(thread, point, bool(waits), bool(is_end))
-        return None
+        return [Place(thread, point, bool(waits), bool(is_end)) for thread, point, waits, is_end in rows]
 
     def note(self, histories: Sequence[str], place: Place) -> None:
         """What was said, by each of its names, has led to that place, the end of its thread from now on."""

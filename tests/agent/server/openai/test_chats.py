@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -15,12 +16,15 @@ FIRST = (Turn("user", "How many shots?", (Reference("file", "file-1"),)), Turn("
 
 @pytest.fixture
 def chats(tmp_path: Path) -> Chats:
-    return Chats(tmp_path / "chats.sqlite")
+    return Chats(tmp_path / "chats.sqlite", patience_s=0.2)
 
 
 def free(chats: Chats, history: str) -> Place | None:
-    with chats.claimed(history) as place:
-        return place
+    async def claim() -> Place | None:
+        async with chats.claimed(history) as place:
+            return place
+
+    return asyncio.run(claim())
 
 
 def test_the_same_words_are_known_whatever_their_spacing_and_what_the_system_says() -> None:
@@ -45,15 +49,38 @@ def test_a_chat_goes_on_where_its_words_led(chats: Chats) -> None:
 def test_chats_that_said_the_same_go_on_apart(chats: Chats) -> None:
     chats.note(["h"], Place("one", "p"))
     chats.note(["h"], Place("two", "q"))
-    with chats.claimed("h") as first, chats.claimed("h") as second, chats.claimed("h") as third:
-        assert first is not None
-        assert second is not None
-        assert {first.thread, second.thread} == {"one", "two"}
-        assert third is None
+
+    async def claim() -> None:
+        async with chats.claimed("h") as first, chats.claimed("h") as second, chats.claimed("h") as third:
+            assert first is not None
+            assert second is not None
+            assert {first.thread, second.thread} == {"one", "two"}
+            assert third is None
+
+    asyncio.run(claim())
     chats.note(["h2"], Place("two", "r"))  # one chat went on
     place = free(chats, "h")
     assert place is not None
     assert place.thread == "one"
+
+
+def test_who_asks_again_waits_until_the_thread_is_free(tmp_path: Path) -> None:
+    chats = Chats(tmp_path / "chats.sqlite")
+    chats.note(["h"], Place("t", "p"))
+    order: list[str] = []
+
+    async def claim() -> None:
+        async with chats.claimed("h") as place:
+            assert place is not None
+            order.append("claimed")
+            await asyncio.sleep(0.01)
+            order.append("freed")
+
+    async def twice() -> None:
+        await asyncio.gather(claim(), claim())
+
+    asyncio.run(twice())
+    assert order == ["claimed", "freed"] * 2
 
 
 def test_before_the_first_answer_there_is_no_way_back(chats: Chats) -> None:
