@@ -9,6 +9,7 @@ from planners.recorded import Rows, unrecorded
 from planners.state import Draft, State, Verdict
 from planners.votes import same_answer
 from tools.types import Evidence
+from tools.wording import counted
 
 CANNOT_VALUE = 0.12
 """Low, but above zero: an honest 'cannot' wins when nothing supported was found."""
@@ -63,7 +64,7 @@ class EvidenceVerifier:
             return Verdict(0.0, (fault,))
         value, reasons = draft.confidence, [f"confidence {draft.confidence:.2f}"]
         if draft.evidence:
-            reasons.append(f"{len(draft.evidence)} piece(s) of evidence inside the video")
+            reasons.append(f"{counted(len(draft.evidence), 'piece')} of evidence inside the video")
         else:
             value *= NO_EVIDENCE
             reasons.append("no evidence to point at")

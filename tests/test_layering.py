@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "kernels": (),
     "memory": (),
     "tools": ("kernels", "memory"),
-    "planners": ("tools.base", "tools.types"),
+    "planners": ("tools.base", "tools.types", "tools.wording"),
     "agent": ("kernels", "memory", "tools", "planners"),
     "evals": ("kernels", "memory", "tools", "planners", "agent"),
 }

@@ -160,8 +160,6 @@ class ToolContext:
     """Ids of the videos that the question is about, in the order given."""
     artifacts: Path
     """Folder for files that a tool writes; it may write nowhere else."""
-    folders: Sequence[Path] | None = None
-    """Folders out of which arguments may name files; None = any: whoever asks may read them anyway."""
     embedder: Embedder | None = None
     vision: VisionModel | None = None
     """Who looks at frames; None where no model is set that can."""
@@ -176,6 +174,8 @@ class ToolContext:
     progress: Callable[[str, float], None] = lambda _text, _fraction: None
     """Called with what is being done and the share of it that is done, 0..1."""
     cancelled: Callable[[], bool] = lambda: False
+    folders: Sequence[Path] | None = None
+    """Folders out of which arguments may name files; None = any: whoever asks may read them anyway."""
     _open: dict[str, VideoMemory] = field(default_factory=dict, repr=False)
 
     def video_id(self, video: str = "") -> str:

@@ -15,6 +15,7 @@ from planners.embedded.question import Question
 from planners.embedded.window import Window
 from planners.state import Draft, Observation, ToolCall
 from tools.types import Evidence
+from tools.wording import counted
 
 VISION_MODEL = (
     "recognising what things are or do needs a vision-language model, and none is installed "
@@ -72,7 +73,7 @@ class OneCall(Skill):
             return cannot(last.error)
         if question.window.kind == "shot" and len(steps) == 1:
             shots = getattr(last.result, "count", 0)
-            return cannot(f"the video has only {shots} shot(s)")
+            return cannot(f"the video has only {counted(shots, 'shot')}")
         return self.draft(question, last.result)
 
 

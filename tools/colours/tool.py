@@ -14,6 +14,7 @@ from tools.colours.prominence import Kind, figure_scores, surface_scores, thing_
 from tools.colours.regions import ColourPicture, Region
 from tools.media.spread import spread_frames
 from tools.types import Box, Evidence, Interval
+from tools.wording import counted
 
 MODEL = "HSV regions"
 FRAMES = 11
@@ -164,7 +165,7 @@ def _count(colour: str, pictures: Sequence[ColourPicture], seen: Sequence[list[R
     steady, saliency = len(present) / len(counts), float(np.mean(best))
     shown = [picture.t_s for picture, row in zip(pictures, things, strict=True) if row]
     return ColourSummary(
-        summary=f"{count} {colour} thing(s)",
+        summary=counted(count, f"{colour} thing"),
         confidence=_sureness(agreement, steady, saliency, count),
         model=MODEL,
         evidence=evidence,

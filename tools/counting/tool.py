@@ -11,6 +11,7 @@ from tools.base import Tool, ToolArgs, ToolContext, ToolFailed, ToolResult
 from tools.counting.salient import PLAIN_SHARE, salient_things
 from tools.types import Box, Evidence, Interval
 from tools.understanding.recognised import count_recognised
+from tools.wording import counted
 
 FRAMES = 9
 MODEL = "figure-ground separation"
@@ -65,7 +66,7 @@ class Count(Tool):
         ]
         # One thing that stops and starts again makes two tracks, so the number is an estimate.
         return self.Result(
-            summary=f"{len(rows)} moving object(s)",
+            summary=counted(len(rows), "moving object"),
             status="ok" if rows else "empty",
             confidence=0.5,
             model="motion tracks",
@@ -115,7 +116,7 @@ class Count(Tool):
         sure = 0.3 + 0.6 * agreement if plain >= PLAIN_SHARE and number else 0.35
         t_s, example = next((t_s, found) for t_s, found in seen if len(found.boxes) == number)
         return self.Result(
-            summary=f"{number} separate thing(s) on a surface that fills {plain:.0%} of the picture",
+            summary=f"{counted(number, 'separate thing')} on a surface that fills {plain:.0%} of the picture",
             status="ok" if number else "empty",
             confidence=min(0.85, sure),
             model=MODEL,

@@ -20,6 +20,7 @@ from tools.media.spread import spread_frames
 from tools.tracking.follow import Followed
 from tools.tracking.follow_phrases import Watched, detected, watch
 from tools.types import Artifact, Box, Evidence
+from tools.wording import counted
 
 MAX_PHRASES = 20
 MAX_EVIDENCE = 12
@@ -186,8 +187,8 @@ def _count(wanted: Wanted, found: Sequence[FoundBox]) -> PhraseCount:
 
 def _told(one: PhraseCount, num_frames: int) -> str:
     if not one.num_frames:
-        return f"'{one.phrase}' was not found in {num_frames} frame(s)"
-    return f"'{one.phrase}': up to {one.most_at_once} at once, in {one.num_frames} of {num_frames} frame(s)"
+        return f"'{one.phrase}' was not found in {counted(num_frames, 'frame')}"
+    return f"'{one.phrase}': up to {one.most_at_once} at once, in {one.num_frames} of {counted(num_frames, 'frame')}"
 
 
 def _pictures(context: ToolContext, watched: Watched, found: Sequence[FoundBox]) -> list[Artifact]:

@@ -17,6 +17,7 @@ from tools.media.frame import Frame, Picture
 from tools.media.reader import VideoReader
 from tools.media.writer import VideoWriter
 from tools.types import Artifact, Box, Evidence
+from tools.wording import counted
 
 EXTRACTOR, VERSION = "foreground", "1"
 CATEGORY = "foreground"
@@ -229,9 +230,9 @@ def _evidence(
 
 def _told(moments: list[Moment], num_frames: int, shares: list[float]) -> str:
     if not moments:
-        return f"nothing moves by itself in {num_frames} frame(s)"
+        return f"nothing moves by itself in {counted(num_frames, 'frame')}"
     most = max(moments, key=lambda one: one.share)
     return (
-        f"something moves in {len(moments)} of {num_frames} frame(s), {np.mean(shares):.1%} of the picture on "
+        f"something moves in {len(moments)} of {counted(num_frames, 'frame')}, {np.mean(shares):.1%} of the picture on "
         f"average, most at {most.t_s:.2f} s ({most.share:.1%})"
     )

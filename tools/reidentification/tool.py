@@ -11,6 +11,7 @@ from tools.base import InvalidArguments, Tool, ToolArgs, ToolContext, ToolFailed
 from tools.reidentification.appearance import SPACE
 from tools.reidentification.extractor import CALIBRATION, LEAST_CHANCE
 from tools.types import Box, Evidence
+from tools.wording import counted
 
 if TYPE_CHECKING:
     from memory import VideoMemory
@@ -74,7 +75,7 @@ class FindSame(Tool):
         ]
         said = "; ".join(_said(sighting, video_id) for sighting in found[1:6])
         return self.Result(
-            summary=f"{found[0].description} ({asked.entity_id}) is seen again {len(others)} time(s): {said}"
+            summary=f"{found[0].description} ({asked.entity_id}) is seen again {counted(len(others), 'time')}: {said}"
             if others
             else f"{found[0].description} ({asked.entity_id}) is not recognised anywhere else",
             status="ok" if others else "empty",

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tools.base import MissingModel, Tool, ToolArgs, ToolContext, ToolResult
 from tools.retrieval.found import Fact, evidence_of, facts_of
+from tools.wording import counted
 
 SHOWN = 4
 
@@ -39,7 +40,7 @@ class SearchLibrary(Tool):
         shown = "; ".join(f"{titles[fact.video]}: {fact}" for fact in facts[:SHOWN])
         model = f"{space}, BM25, {memory.search_backend(space)}"
         return self.Result(
-            summary=" ".join(shown.split()) or f"nothing like it in {len(titles)} video(s)",
+            summary=" ".join(shown.split()) or f"nothing like it in {counted(len(titles), 'video')}",
             status="ok" if facts else "empty",
             confidence=max((fact.score for fact in facts), default=0.0),
             model=model,

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tools.base import InvalidArguments, Tool, ToolArgs, ToolContext, ToolFailed, ToolResult
 from tools.types import Evidence, Interval
+from tools.wording import counted
 
 if TYPE_CHECKING:
     from memory import VideoMemory
@@ -71,7 +72,7 @@ class Sql(Tool):
         shown = " ".join(f"{', '.join(found.columns)}: {found.rows[:SHOWN_ROWS]!r}".split())
         more = " (and more)" if found.truncated else ""
         return self.Result(
-            summary=f"{len(found.rows)} row(s){more} of {shown[:SHOWN_CHARACTERS]}",
+            summary=f"{counted(len(found.rows), 'row')}{more} of {shown[:SHOWN_CHARACTERS]}",
             status="ok" if found.rows else "empty",
             model="DuckDB",
             evidence=_evidence(found, memory),

@@ -10,6 +10,7 @@ from tools.base import MediaError, ToolResult
 from tools.media.frame import Picture
 from tools.safety.gate import SAMPLED_FRAMES, Decision, Gate
 from tools.types import Artifact
+from tools.wording import counted
 
 GREY = 128
 CARD_SIZE = 640, 360
@@ -31,7 +32,8 @@ def screened(result: ToolResult, gate: Gate) -> ToolResult:
             reasons.append(decision.why)
     if not reasons:
         return result
-    said = f"{result.summary} ({len(reasons)} of {len(kept)} file(s) {SENTENCE}: {'; '.join(dict.fromkeys(reasons))})"
+    why = "; ".join(dict.fromkeys(reasons))
+    said = f"{result.summary} ({len(reasons)} of {counted(len(kept), 'file')} {SENTENCE}: {why})"
     return result.model_copy(update={"artifacts": kept, "summary": said})
 
 

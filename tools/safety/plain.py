@@ -18,6 +18,7 @@ from tools.safety.meaning import SPACE, MeaningJudge
 from tools.safety.pictures import REPOSITORY, ConceptJudge, find_checker
 from tools.safety.words import is_asked, judge_words, plain, sentences, without_idioms
 from tools.types import Artifact
+from tools.wording import counted
 
 if TYPE_CHECKING:
     from tools.media.frame import Picture
@@ -82,7 +83,7 @@ class PlainGate:
         if len(flagged) > max_flagged:
             reasons = [one.why for one in flagged.values()]
             worst = max(flagged.values(), key=lambda one: reasons.count(one.why))
-            why = f"{len(flagged)} of {len(frames)} picture(s) flagged: {worst.why}"
+            why = f"{len(flagged)} of {counted(len(frames), 'picture')} flagged: {worst.why}"
             return Decision("replace", worst.category, share, why)
         if self._concepts is None:
             return Decision("allow", "unjudged", share, NOT_JUDGED)

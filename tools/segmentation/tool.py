@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tools.base import Effects, Tool, ToolArgs, ToolContext, ToolResult
 from tools.types import Artifact, Box, Evidence, Interval
+from tools.wording import counted
 
 if TYPE_CHECKING:
     from tools.extractor import Row
@@ -194,7 +195,7 @@ def _told(one: SegmentedObject) -> str:
         return f"object {one.object} is not in sight"
     spans = ", ".join(f"{a:.2f}-{b:.2f}" for a, b in one.intervals[:4])
     more = f" and {len(one.intervals) - 4} more stretches" if len(one.intervals) > 4 else ""
-    return f"object {one.object} ({one.colour}) in sight {spans} s{more}, {one.num_frames} frame(s)"
+    return f"object {one.object} ({one.colour}) in sight {spans} s{more}, {counted(one.num_frames, 'frame')}"
 
 
 def _overlay(

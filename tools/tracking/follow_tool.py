@@ -22,6 +22,7 @@ from tools.tracking.follow_box import follow_boxes
 from tools.tracking.follow_memory import frames_with, remembered
 from tools.tracking.follow_phrases import Watched, detected, watch
 from tools.types import Artifact, Box, Interval
+from tools.wording import counted
 
 MAX_BOXES = 16
 TRACKER, FLOW = "ByteTrack association, Kalman filter", "median flow"
@@ -188,9 +189,9 @@ def _described(track: Followed, entity_id: str, gap_s: float) -> FollowedObject:
 
 def _told(tracks: Sequence[FollowedObject], num_frames: int) -> str:
     if not tracks:
-        return f"nothing to follow was found in {num_frames} frame(s)"
+        return f"nothing to follow was found in {counted(num_frames, 'frame')}"
     said = [f"'{track.phrase}' {track.first_s:.2f}-{track.last_s:.2f} s" for track in tracks[:5]]
-    return f"{len(tracks)} track(s): {', '.join(said)}{' ...' if len(tracks) > len(said) else ''}"
+    return f"{counted(len(tracks), 'track')}: {', '.join(said)}{' ...' if len(tracks) > len(said) else ''}"
 
 
 def _pictures(context: ToolContext, watched: Watched, tracks: Sequence[FollowedObject]) -> list[Artifact]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, FiniteFloat
 
 from tools.base import Effects, InvalidArguments, Tool, ToolArgs, ToolContext, ToolResult
 from tools.types import Artifact, Evidence, Interval
+from tools.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -162,9 +163,9 @@ def _at(tracks: PointTracks, index: int, frame: int) -> TrackPoint:
 def _told(tracks: PointTracks, lost: int) -> str:
     num, frames = tracks.visible.shape
     share = float(tracks.visible.mean())
-    cuts = f"; {len(tracks.cuts)} cut(s), where tracks end" if tracks.cuts else ""
+    cuts = f"; {counted(len(tracks.cuts), 'cut')}, where tracks end" if tracks.cuts else ""
     gone = f"; {lost} could not be followed at all" if lost else ""
-    return f"{num} point(s) followed over {frames} frame(s), seen {share:.0%} of the time{cuts}{gone}"
+    return f"{counted(num, 'point')} followed over {counted(frames, 'frame')}, seen {share:.0%} of the time{cuts}{gone}"
 
 
 def _save(path: Path, queries: npt.NDArray[np.float64], tracks: PointTracks) -> Artifact:

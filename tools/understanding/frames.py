@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tools.base import Effects, InvalidArguments, Tool, ToolArgs, ToolContext, ToolResult
 from tools.types import Artifact, Evidence
+from tools.wording import counted
 
 
 class LookAtFrames(Tool):
@@ -43,7 +44,7 @@ class LookAtFrames(Tool):
                 saved.append(Artifact(path=str(path), kind="image", description=f"frame at {frame.t_s:.2f} s"))
                 times.append(frame.t_s)
         return self.Result(
-            summary=f"saved {len(saved)} frame(s)",
+            summary=f"saved {counted(len(saved), 'frame')}",
             model="decoder",
             artifacts=saved,
             evidence=[

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from tools.base import Tool, ToolArgs, ToolContext, ToolResult
 from tools.types import Evidence
+from tools.wording import counted
 
 MODEL = "facts in memory"
 
@@ -42,7 +43,7 @@ class Summarise(Tool):
         events = memory.rows("event", order_by="start_s, event_id")
         entities = memory.rows("entity", order_by="first_s, entity_id")
         chapters = [_chapter(shot, events, entities) for shot in shots]
-        head = f"{end_s - args.start_s:.1f} s in {len(shots)} shot(s), {media['width']}x{media['height']}, "
+        head = f"{end_s - args.start_s:.1f} s in {counted(len(shots), 'shot')}, {media['width']}x{media['height']}, "
         head += "with a sound track. " if media["has_audio"] else "without a sound track. "
         told = " ".join(f"[{c.start_s:.1f}-{c.end_s:.1f} s] {c.text}" for c in chapters[:12])
         return self.Result(
@@ -81,7 +82,7 @@ def _chapter(shot: dict[str, Any], events: list[dict[str, Any]], entities: list[
     for kind, words in (("colour", "The picture is {}"), ("camera", "Camera: {}"), ("sound", "Sound: {}")):
         said = list(dict.fromkeys(row["text"] for row in here if row["kind"] == kind))[:3]
         parts += [words.format(", ".join(said)) + "."] if said else []
-    parts += [f"{len(people)} person track(s)."] if people else []
+    parts += [f"{counted(len(people), 'person track')}."] if people else []
     parts += ["Moving: " + ", ".join(row["description"] for row in things[:3]) + "."] if things else []
     texts = list(dict.fromkeys(row["text"] for row in here if row["kind"] == "text"))[:5]
     parts += ["Text: " + ", ".join(repr(text) for text in texts) + "."] if texts else []

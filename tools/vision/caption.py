@@ -12,6 +12,7 @@ from tools.media.spread import spread_frames
 from tools.types import Evidence, Perceived
 from tools.vision.frames import LAYOUT, Layout, views_of, vision_of, words
 from tools.vision.spans import SPAN_S, CaptionStore, Span, spans_of
+from tools.wording import counted
 
 FRAMES = 3
 """Frames of a part that are shown."""
@@ -74,7 +75,7 @@ class CaptionShots(Tool):
         num_new, num_left = len(now - done), sum(span.number not in now for span in spans)
         again = f", {num_left} left: call again for more" if num_left else ""
         return self.Result(
-            summary=f"{len(rows)} of {len(spans)} part(s) have a caption, {num_new} of them new{again}",
+            summary=f"{len(rows)} of {counted(len(spans), 'part')} have a caption, {num_new} of them new{again}",
             status="ok" if rows else "empty",
             model=vision.model,
             evidence=[self._evidence(row, memory.video.video_id, vision.model) for row in rows],

@@ -12,6 +12,7 @@ from tools.media.frame import Frame
 from tools.media.spread import spread_frames
 from tools.types import Box, Evidence, Perceived
 from tools.vision.frames import LAYOUT, MAX_FRAMES, Layout, frames_at, views_of, vision_of, words
+from tools.wording import counted
 
 SIDE_PX = {"low": 512, "high": 768}
 
@@ -50,7 +51,7 @@ class Look(Tool):
         video, vision = context.video_id(args.video), vision_of(context)
         frames = _frames(args, context, video)
         views = views_of(frames, args.layout, SIDE_PX[args.detail], args.box)
-        prompt = f"Question about these {len(frames)} frame(s): {args.question}"
+        prompt = f"Question about {counted(len(frames), 'frame')}: {args.question}"
         if args.box is not None:
             prompt = f"The frames are cut out of larger pictures.\n{prompt}"
         said = vision.ask(views, prompt, _Reply)

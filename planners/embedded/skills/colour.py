@@ -11,6 +11,7 @@ from planners.embedded.question import Question
 from planners.embedded.skill import OneCall, cannot, evidence_of, uncertain
 from planners.embedded.words import GENERIC_THINGS, colours_in
 from planners.state import Draft, ToolCall
+from tools.wording import counted
 
 
 class ColourOf(OneCall):
@@ -79,7 +80,7 @@ class CountColoured(OneCall):
         count = found.count if found is not None else 0
         confidence = found.confidence if found is not None else 0.6
         evidence = evidence_of(result)
-        said = f"{count} separate {colour} thing(s)."
+        said = f"{counted(count, f'separate {colour} thing')}."
         if question.kind == "boolean":
             truth = count > 0
             draft = Draft("answered", said, truth, by_truth(question.options, truth), confidence, evidence)

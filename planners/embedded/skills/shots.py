@@ -8,6 +8,7 @@ from planners.embedded.choose import by_number, by_truth
 from planners.embedded.question import Question
 from planners.embedded.skill import OneCall, cannot, evidence_of, plain_window
 from planners.state import Draft, ToolCall
+from tools.wording import counted
 
 _SHOT = r"\b(shots?|scenes?|cuts?|takes?|scene changes?|transitions?)\b"
 
@@ -42,9 +43,11 @@ class CountShots(OneCall):
             truth = count > 1 if question.matches(r"\b(cuts?|any|transitions?|changes?)\b") else count == 1
             option = by_truth(question.options, truth)
             where = "That part" if window else "The video"
-            return Draft("answered", f"{where} has {count} shot(s).", truth, option, result.confidence, evidence)
+            return Draft(
+                "answered", f"{where} has {counted(count, 'shot')}.", truth, option, result.confidence, evidence
+            )
         value = count - 1 if question.matches(r"\b(cuts?|transitions?|changes?|change)\b") else count
-        said = f"{value} cut(s)" if value != count else f"{count} shot(s)"
+        said = counted(value, "cut") if value != count else counted(count, "shot")
         option = by_number(question.options, value)
         return Draft("answered", f"The video has {said}.", value, option, result.confidence, evidence)
 
@@ -77,12 +80,12 @@ class LocateShot(OneCall):
         index = question.ordinal if question.ordinal is not None else 0
         if question.matches(r"\b(cuts?|change|changes|transitions?)\b"):
             if not -len(result.cuts) <= index < len(result.cuts):
-                return cannot(f"the video has only {len(result.cuts)} cut(s)")
+                return cannot(f"the video has only {counted(len(result.cuts), 'cut')}")
             t_s = result.cuts[index]
             nearest = sorted(result.evidence, key=lambda row: abs(row.start_s - t_s))[:1]
             return Draft("answered", f"The cut is at {t_s:.2f} s.", t_s, None, result.confidence, tuple(nearest))
         if not -len(result.shots) <= index < len(result.shots):
-            return cannot(f"the video has only {len(result.shots)} shot(s)")
+            return cannot(f"the video has only {counted(len(result.shots), 'shot')}")
         shot = result.shots[index]
         here = tuple(row for row in result.evidence if abs(row.start_s - shot.start_s) < 0.01)
         return self._said(question, shot, result.confidence, here)

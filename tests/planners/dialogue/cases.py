@@ -39,7 +39,7 @@ class Case:
     videos: tuple[str, ...] = ()
 
 
-CUPS = turn("How many red cups are there?", "3 separate red thing(s).", value=3)
+CUPS = turn("How many red cups are there?", "3 separate red things.", value=3)
 CAR = turn("What colour is the car?", "The car looks red.", option="red")
 LEAVES = turn("When does the woman leave the room?", "A woman is visible until 12.30 s.", value=12.3)
 FRIDGE = turn("When is the fridge open?", "from 3 to 5", value=[3.0, 5.0])

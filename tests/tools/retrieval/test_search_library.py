@@ -60,7 +60,7 @@ def test_packs_change_nothing(library: Library) -> None:
 
 def test_nothing_to_find(tmp_path: Path, library: Library) -> None:
     assert call(library, "bread", kinds=["sound"]).status == "empty"
-    assert call(Library(tmp_path / "empty"), "bread").summary == "nothing like it in 0 video(s)"
+    assert call(Library(tmp_path / "empty"), "bread").summary == "nothing like it in 0 videos"
     with pytest.raises(MissingModel):
         SearchLibrary().call({"query": "x"}, ToolContext(library, [], Path("unused")))
 

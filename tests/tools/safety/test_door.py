@@ -119,7 +119,7 @@ def test_without_a_gate_nothing_is_judged(tmp_path: Path) -> None:
 
 def test_blocked_pictures_and_clips_become_grey_cards_of_the_same_kind(tmp_path: Path) -> None:
     made = Make().call({}, context(tmp_path, Recording(artifact=Decision("replace", "sexual", 0.9, "6 of 10 flagged"))))
-    assert made.summary == "made 3 (2 of 3 file(s) replaced by the safety gate: 6 of 10 flagged)"
+    assert made.summary == "made 3 (2 of 3 files replaced by the safety gate: 6 of 10 flagged)"
     assert [artifact.kind for artifact in made.artifacts] == ["image", "video", "table"]
     assert made.artifacts[2].description == "table"
     for artifact in made.artifacts[:2]:
