@@ -59,17 +59,19 @@ class Worker:
     def serve(self, tasks: Tasks) -> None:
         """Work until the server goes away."""
         from agent.server.tasks.context import TaskContext
-        from agent.settings import Settings
         from tools.base import VidereError
 
         start = json.loads(self._lines.readline())["start"]
+        settings = Settings(**start["settings"])
+        logs.set_up(settings)
+        telemetry.export(os.environ)
         limit_process(start["memory_bytes"])
         if start["kind"] == "media" and hasattr(os, "nice"):
             os.nice(MEDIA_NICENESS)
         folders = sorted((start["folder"], start["settings"]["home"]), key=len, reverse=True)
         self._hidden = [f"{folder}{os.sep}".encode() for folder in folders]  # one may lie in the other
         context = TaskContext(
-            Settings(**start["settings"]),
+            settings,
             folder=Path(start["folder"]),
             folders=[Path(folder) for folder in start["folders"]],
             send=self._tell,
@@ -170,8 +172,6 @@ def main(arguments: list[str]) -> None:
     die_with(parent_pid)
     os.set_inheritable(descriptor, False)
     os.dup2(2, 1)
-    logs.set_up(Settings.read())
-    telemetry.export(os.environ)
     Worker(socket.socket(fileno=descriptor)).serve(cast(Tasks, importlib.import_module(module)))
 
 

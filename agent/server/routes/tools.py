@@ -13,6 +13,7 @@ from agent.server.depends import Serving, router_of
 from agent.server.errors import errors, not_found
 from agent.server.leaving import result_for
 from agent.server.models import Body, VideoName
+from agent.server.pool import Kind
 from agent.server.services import Services
 
 router = router_of("tools")
@@ -74,12 +75,13 @@ async def tool(name: ToolName, services: Serving) -> Tool:
 @router.post("/api/tools/{name}", response_class=JSONResponse, responses=RESULTS)
 async def run_tool(request: Request, name: ToolName, body: Call, services: Serving) -> JSONResponse:
     """Run a tool. With `wait` the answer is its result, and closing the connection stops it."""
-    await _known(services, name)
+    # Only the processes that answer know the key of a model that looks at pictures.
+    worker: Kind = "answer" if (await _known(services, name)).needs_vision else "media"
     call = {"name": name, "videos": body.videos, "arguments": body.arguments}
     if not body.wait:
-        job = services.jobs.add("tool", call)
+        job = services.jobs.add("tool", call, worker=worker)
         return JSONResponse(Begun(job=job.id).model_dump(), 202)
-    task = services.pool.submit("media", "tool", call)
+    task = services.pool.submit(worker, "tool", call)
     return JSONResponse(linked(await result_for(request, task)))
 
 
