@@ -11,19 +11,24 @@ from tools.colours.extractor import ColourExtractor
 from tools.colours.tool import FindColourRegions
 from tools.counting.tool import Count
 from tools.detection.tool import Detect
+from tools.editing.adjust import Adjust
 from tools.editing.blur_region import BlurRegion
 from tools.editing.compress_neural import CompressNeural
 from tools.editing.concat import Concat
 from tools.editing.contact_sheet import ContactSheet
+from tools.editing.crop import Crop
 from tools.editing.crop_to_subject import CropToSubject
 from tools.editing.cut import Cut
 from tools.editing.denoise_artifacts import DenoiseArtifacts
 from tools.editing.export import Export
+from tools.editing.extract_audio import ExtractAudio
+from tools.editing.fade import Fade
 from tools.editing.gif import Gif
 from tools.editing.highlight import Highlight
 from tools.editing.overlay_text import OverlayText
 from tools.editing.pixelate_faces import PixelateFaces
 from tools.editing.remove_object import RemoveObject
+from tools.editing.rotate import Rotate
 from tools.editing.side_by_side import SideBySide
 from tools.editing.slow_motion import SlowMotion
 from tools.editing.speed import Speed
@@ -31,6 +36,7 @@ from tools.editing.stabilise import Stabilise
 from tools.editing.storyboard import Storyboard
 from tools.editing.subtitles import Subtitles
 from tools.editing.summary_clip import SummaryClip
+from tools.editing.volume import Volume
 from tools.extractor import DerivedExtractor, Extractor
 from tools.foreground.tool import SegmentForeground
 from tools.matching.tool import Match
@@ -115,13 +121,19 @@ TOOLS: tuple[type[Tool], ...] = (
     Storyboard,
     SideBySide,
     Export,
+    Adjust,
     BlurRegion,
+    Crop,
     CropToSubject,
     DenoiseArtifacts,
+    Fade,
     Highlight,
     PixelateFaces,
     RemoveObject,
+    Rotate,
     Stabilise,
+    Volume,
+    ExtractAudio,
     CompressNeural,
 )
 

@@ -24,26 +24,45 @@ _WHEN = (
 )
 """Where a request names a time instead of a thing."""
 
+_SOUND = r"(?:audio(?: track)?|sounds?|sound ?track|music|voices?|volume)"
 NO_TOOL: dict[str, str] = {
-    r"(?:extract|save|export|rip|get|give me|pull out|separate|isolate)(?: me)? (?:only )?(?:the )?"
-    r"(?:audio|sounds?|sound ?track|music|voices?)\b": "no tool writes sound alone; "
-    "videos keep theirs when they are cut",
-    r"(?:remove|mute|silence|delete|drop|cut out|strip|turn off|get rid of)(?: the)? "
-    r"(?:audio|sounds?|sound ?track|music|voices?)\b|mute\b": "no tool takes the sound away",
     r"(?:remove|blur|replace|change|swap|hide)(?: out)? (?:the |its )?background\b": "no tool changes the background; "
     "things can be highlighted, which dims everything else",
-    r"(?:rotate|flip|mirror|resize|rescale|upscale|colou?ri[sz]e|brighten|darken|sharpen|loop|dub|reverse|fade)\b"
-    r"|zoom (?:in|out)\b|(?:play|run|turn) .*\bbackwards?\b|convert "
-    + _IT
-    + r"(?: (?:in)?to)? (?:black|grey|gray|mono)"
-    r"|make " + _IT + r" (?:black and white|gr[ea]y|monochrome|brighter|darker|louder|quieter|sharper|smaller|larger)\b"
-    r"|add (?:(?:a|an|some|the) )?(?:\w+ )?(?:music|filters?|transitions?|fades?|effects?|intro|outro)\b": "no tool "
+    r"(?:resize|rescale|upscale|colou?ri[sz]e|sharpen|loop|dub|reverse)\b"
+    r"|zoom (?:in|out)\b|(?:play|run|turn) .*\bbackwards?\b"
+    r"|make " + _IT + r" (?:sharper|smaller|larger)\b"
+    r"|add (?:(?:a|an|some|the) )?(?:\w+ )?(?:music|filters?|transitions?|effects?|intro|outro)\b": "no tool "
     "does this edit",
 }
 """Edits that people ask for and no tool does, with what to tell them."""
 
 EDIT_VERBS: dict[str, tuple[str, ...]] = {
     "no_tool": tuple(NO_TOOL),
+    "audio": (
+        r"(?:extract|save|export|rip|get|give me|pull out|separate|isolate)(?: me)? (?:only |just )?(?:the |its )?"
+        rf"{_SOUND}\b",
+    ),
+    "volume": (
+        rf"(?:remove|mute|silence|delete|drop|strip|turn off|get rid of)(?: the| its)? {_SOUND}\b",
+        rf"mute\b|silence {_IT}$",
+        r"turn (?:it|the (?:sound|volume|audio)) (?:up|down)\b|turn (?:up|down) the (?:sound|volume|audio)\b",
+        rf"make (?:{_IT}|the {_SOUND}) (?:[\w.]+ times )?(?:as loud|louder|quieter|silent|softer)\b",
+        r"(?:increase|raise|double|halve|lower|reduce) the (?:sound|volume|audio|loudness)\b",
+    ),
+    "rotate": (
+        rf"(?:rotate|flip|mirror)\b|turn {_IT} (?:upside down|(?:by )?\d+ ?(?:degrees|°)|(?:to the )?(?:left|right)\b)",
+    ),
+    "adjust": (
+        r"(?:brighten|darken|desaturate)\b",
+        rf"(?:make|turn|convert) {_IT}(?: (?:in)?to)? (?:(?:a (?:bit|little) |much )?(?:brighter|darker|lighter)"
+        r"|black[- ]and[- ]white|gr[ea]y(?:scale)?|monochrome|(?:more|less) colou?rful|more vivid)\b",
+        r"(?:increase|raise|boost|lower|reduce|decrease|add|double|halve)(?: more)?(?: the)? "
+        r"(?:brightness|contrast|saturation|colou?rs?)\b",
+    ),
+    "fade": (rf"fade(?: {_IT})?(?: in| out)?\b|add (?:(?:a|an|some|the) )?(?:[\w.-]+ ){{0,3}}?fades?\b",),
+    "crop_box": (
+        rf"crop(?: {_IT})?(?: to)?(?: the)?(?: box| region| area| rectangle)?(?: at| to)? \(?\d+, ?\d+, ?\d+, ?\d+",
+    ),
     "stabilise": (
         r"(?:stabili[sz]e|steady|de-?shake)\b",
         r"(?:remove|reduce|fix|correct|get rid of|smooth(?: out)?) (?:the )?(?:camera )?"

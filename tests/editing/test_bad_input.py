@@ -27,6 +27,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "highlight": {"boxes": [(10, 10, 60, 60)]},
     "remove_object": {"boxes": [(10, 10, 60, 60)]},
     "slow_motion": {"factor": 2},
+    "adjust": {"saturation": 0.0},
+    "crop": {"box": (10, 10, 60, 60)},
+    "fade": {"in_s": 0.01, "out_s": 0.0},
+    "volume": {"factor": 0.5},
 }
 SPEECH = [{"event_id": "s", "kind": "speech", "start_s": 0.0, "end_s": 0.5, "text": "so", "attributes": {}}]
 SHOTS = [{"shot_id": 0, "start_s": 0.0, "end_s": 6.0, "keyframe_s": 1.0}]

@@ -47,6 +47,8 @@ class Edit(Tool):
     effects: ClassVar[Effects] = Effects.WRITES_ARTIFACT
     Args: ClassVar[type[ToolArgs]] = EditArgs
     Result: ClassVar[type[ToolResult]] = EditResult
+    moves_things: ClassVar[bool] = False
+    """Whether things are elsewhere in its pictures than in those of the source."""
 
     @abstractmethod
     def run(self, args: Any, context: ToolContext) -> EditResult: ...
@@ -76,6 +78,7 @@ class Edit(Tool):
             model=model,
             sources=all_videos(sources),
             stretches=list(sources[0].stretches if stretches is None else stretches),
+            moved=self.moves_things or any(source.moved for source in sources),
         )
         title = re.sub(r"[^A-Za-z0-9]+", "-", sources[0].title).strip("-")[:TITLE_CHARACTERS] or "video"
         key = hashlib.sha256(json.dumps(made.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:8]

@@ -41,14 +41,14 @@ class ContactSheet(Edit):
             info = reader.info
             when = wanted(args, context, source, info.duration_s)
             times = spread(when.spans, args.count)
-            cell = args.width, max(1, round(args.width * info.height / info.width))
+            cell = args.width, max(1, round(args.width * info.height / (info.width * info.pixel_aspect)))
             seen_s = []
             for number, t_s in enumerate(times):
                 context.check_cancelled()
                 context.progress("taking frames", number / len(times))
                 frame = reader.frame_at(t_s)
                 seen_s.append(frame.t_s)
-                cards.append(Card(frame.rgb, f"{frame.t_s:.2f} s"))
+                cards.append(Card(frame.rgb, f"{frame.t_s:.2f} s", pixel_aspect=info.pixel_aspect))
         columns = args.columns or math.ceil(math.sqrt(args.count))
         out = self.output(args, context, [source], model=MODEL, suffix=".png", stretches=[])
         out.write(encode_png(draw_sheet(cards, min(columns, len(cards)), cell)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, dropwhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tools.base import ToolContext
 from tools.editing.provenance import OutFile, cannot_write
@@ -68,18 +68,19 @@ def copy_spans(
     out: OutFile,
     *,
     subtitles: Track | None = None,
+    sound: Track | Literal["its own"] | None = "its own",
 ) -> Rendered:
-    """Write the stretches one after the other. Raises ToolFailed, Cancelled."""
+    """Write the stretches one after the other, with their sound or another. Raises ToolFailed, Cancelled."""
     import av
 
     length_s = sum(one.span.duration_s for one in spans)
-    sound = _sound(reader, [one.span for one in spans])
+    heard = _sound(reader, [one.span for one in spans]) if sound == "its own" else sound
     try:
         with open_media(reader.path) as container, Mp4File(out.path, metadata=out.tags) as file:
             stream = picture_stream(container, reader.path)
             track = file.add_copied_track(stream)
             tick_s = float(reader.index.time_base)
-            with attached(file, (sound, subtitles)) as write_tracks:
+            with attached(file, (heard, subtitles)) as write_tracks:
                 for packet in _packets(container, stream, reader, spans):
                     context.check_cancelled()
                     at_s = (packet.dts or 0) * tick_s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +16,7 @@ from tools.base import InvalidArguments, ToolContext, ToolFailed
 from tools.editing.base import PIXELS_480P, Edit, EditResult, media_seconds, pixel_rate, told
 from tools.editing.source import Source
 from tools.editing.targets import TargetArgs, Targets, find_targets, seconds_to_find
+from tools.media.probe import SQUARE
 from tools.types import Box, Interval
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ class CropToSubject(Edit):
         "categories, a phrase, 'face'; by default the person or thing seen most); writes a new video."
     )
 
+    moves_things: ClassVar[bool] = True
+
     class Args(TargetArgs):
         aspect: str = Field("9:16", pattern=r"^\d{1,4}:\d{1,4}$", description="Width to height of the new picture.")
         start_s: float = Field(0.0, ge=0, description="Follow from here on, seconds; the whole video is reframed.")
@@ -55,7 +59,7 @@ class CropToSubject(Edit):
         source = self.source(args, context)
         with source.reader() as reader:
             info = reader.info
-            window = window_of(args.aspect, info.width, info.height)
+            window = window_of(args.aspect, info.width, info.height, info.pixel_aspect)
             targets = find_targets(_named(args, context, source), context, source, reader, self.name)
             way = virtual_camera(targets, info.duration_s, window, _cuts(source, context))
             model = f"{targets.model}; Gaussian path"
@@ -92,11 +96,12 @@ class Way:
         return x, y
 
 
-def window_of(aspect: str, width: int, height: int) -> tuple[int, int]:
+def window_of(aspect: str, width: int, height: int, pixel_aspect: Fraction = SQUARE) -> tuple[int, int]:
     """Width and height, even, of the largest window of a shape 'W:H' in a picture. Raises InvalidArguments."""
-    across, down = (int(part) for part in aspect.split(":"))
+    across, down = (float(part) for part in aspect.split(":"))
     if not across or not down:
         raise InvalidArguments(f"crop_to_subject: {aspect} is no shape; give it as 9:16 or 1:1")
+    across /= float(pixel_aspect)
     scale = min(width / across, height / down)
     wide, high = (min(side, round(part * scale)) // 2 * 2 for side, part in ((width, across), (height, down)))
     if wide < 2 or high < 2:

@@ -87,6 +87,7 @@ class DenoiseArtifacts(Edit):
                 denoiser.restored(frames_of(reader, piece)),
                 out,
                 fps=reader.info.fps,
+                pixel_aspect=reader.info.pixel_aspect,
                 end_s=piece.lasts_s,
                 sound=[piece],
                 crf=CRF,

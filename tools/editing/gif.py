@@ -54,8 +54,9 @@ class Gif(Edit):
                 raise ToolFailed(
                     f"gif: {length_s:.0f} s would make a huge file; give start_s and end_s of at most {LONGEST_S:.0f} s"
                 )
-            width = min(args.width, info.width)
-            size = width, max(1, round(width * info.height / info.width))
+            wide = float(info.width * info.pixel_aspect)
+            width = min(args.width, round(wide))
+            size = width, max(1, round(width * info.height / wide))
 
             def pictures() -> Iterator[tuple[float, Picture]]:
                 at_s = 0.0

@@ -51,6 +51,7 @@ class Provenance(BaseModel):
     model: str = Field(description="The model or algorithm.")
     sources: list[SourceVideo]
     stretches: list[Stretch] = Field(description="What the file shows, in its order; empty where it shows no time.")
+    moved: bool = Field(False, description="Whether things are elsewhere in its pictures than in the sources'.")
     videre: str = Field(default_factory=lambda: importlib.metadata.version("videre"))
 
 

@@ -79,6 +79,7 @@ class RemoveObject(Edit):
                 _pictures(context, reader, targets, args.grow, remover),
                 out,
                 fps=info.fps,
+                pixel_aspect=info.pixel_aspect,
                 end_s=whole.lasts_s,
                 sound=[whole],
                 note="removing",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from tools.base import InvalidArguments, ToolContext, ToolFailed
 from tools.editing.provenance import OutFile, cannot_write
 from tools.editing.soundtrack import Piece, Track, attached, soundtrack
 from tools.media.frame import Frame, Picture
+from tools.media.probe import SQUARE
 from tools.media.reader import VideoReader
 from tools.media.writer import CRF, VideoWriter
 
@@ -49,18 +50,22 @@ def render_pictures(
     start_s: float = 0.0,
     end_s: float = math.inf,
     subtitles: Track | None = None,
+    sound: Track | Literal["its own"] | None = "its own",
+    pixel_aspect: Fraction | None = None,
     note: str = "writing the video",
 ) -> Rendered:
     """A stretch of a video with every picture changed; the sound of the stretch goes with it.
 
     `transform` gets the upright frames once, in order, and gives uint8 RGB of one size, which may be another than the
-    source's. Sound that can be copied, because all of it is kept, is copied. `subtitles` is a track of
-    captions. Raises ToolFailed, Cancelled.
+    source's. Sound that can be copied, because all of it is kept, is copied. `subtitles` is a track of captions,
+    `sound` another than that of the stretch, `pixel_aspect` width over height of a pixel where it is no longer that of
+    the source. Raises ToolFailed, Cancelled.
     """
     piece = Piece(reader.path, start_s, end_s).within(reader.info.duration_s)
     frames = ((t_s, transform(frame)) for t_s, frame in frames_of(reader, piece))
-    tracks = (soundtrack([(piece, reader)]), subtitles)
-    return _write(context, frames, out, Timing(reader.info.fps, piece.lasts_s), tracks, note)
+    tracks = (soundtrack([(piece, reader)]) if sound == "its own" else sound, subtitles)
+    aspect = reader.info.pixel_aspect if pixel_aspect is None else pixel_aspect
+    return _write(context, frames, out, Form(reader.info.fps, piece.lasts_s, aspect), tracks, note)
 
 
 def render_pieces(
@@ -83,6 +88,7 @@ def render_pieces(
             readers[piece.path] = VideoReader(piece.path)
     pieces = [piece.within(readers[piece.path].info.duration_s) for piece in pieces]
     first = readers[pieces[0].path].info
+    aspect = first.pixel_aspect if size is None else SQUARE
     size = size or (first.width, first.height)
 
     def frames() -> Iterator[tuple[float, Picture]]:
@@ -90,12 +96,14 @@ def render_pieces(
         for piece in pieces:
             reader = readers[piece.path]
             for t_s, frame in frames_of(reader, piece):
-                yield at_s + t_s, _faded(letterboxed(frame.rgb, size), piece, t_s)
+                shown = letterboxed(frame.rgb, size, reader.info.pixel_aspect / aspect)
+                yield at_s + t_s, _faded(shown, piece, t_s)
             at_s += piece.lasts_s
 
-    timing = Timing(max(readers[piece.path].info.fps for piece in pieces), sum(piece.lasts_s for piece in pieces))
+    fps = max(readers[piece.path].info.fps for piece in pieces)
+    form = Form(fps, sum(piece.lasts_s for piece in pieces), aspect)
     tracks = (soundtrack([(piece, readers[piece.path]) for piece in pieces]),)
-    return _write(context, frames(), out, timing, tracks, note)
+    return _write(context, frames(), out, form, tracks, note)
 
 
 def render_stream(
@@ -107,25 +115,28 @@ def render_stream(
     end_s: float,
     sound: Sequence[Piece] = (),
     crf: int = CRF,
+    pixel_aspect: Fraction = SQUARE,
     note: str = "writing the video",
 ) -> Rendered:
     """Pictures with times that rise from 0 s (the last is shown until `end_s`), and the sound of pieces.
 
     Pictures are uint8 RGB of one size. The lengths of the `sound` pieces should add up to `end_s`; without any piece
-    that has sound there is no track. `fps` is what the file says its rate is, `crf` how finely x264 encodes. Raises
+    that has sound there is no track. `fps` is what the file says its rate is, `crf` how finely x264 encodes,
+    `pixel_aspect` width over height of a pixel. Raises
     MediaError, ToolFailed (no picture, or the file cannot be written), Cancelled.
     """
     readers = {path: VideoReader(path) for path in dict.fromkeys(piece.path for piece in sound)}
     pieces = [(piece.within(readers[piece.path].info.duration_s), readers[piece.path]) for piece in sound]
-    return _write(context, frames, out, Timing(fps, end_s, crf), (soundtrack(pieces),), note)
+    return _write(context, frames, out, Form(fps, end_s, pixel_aspect, crf), (soundtrack(pieces),), note)
 
 
-class Timing(NamedTuple):
-    """Of a video that is written, and how finely."""
+class Form(NamedTuple):
+    """Of a video that is written: times, pixels, and how finely."""
 
     fps: Fraction
     """What the file says; each picture has its own time."""
     end_s: float
+    pixel_aspect: Fraction = SQUARE
     crf: int = CRF
 
 
@@ -133,7 +144,7 @@ def _write(
     context: ToolContext,
     frames: Iterator[tuple[float, Picture]],
     out: OutFile,
-    timing: Timing,
+    form: Form,
     tracks: Sequence[Track | None],
     note: str,
 ) -> Rendered:
@@ -143,22 +154,24 @@ def _write(
     if first is None:
         raise ToolFailed(f"{out.path.name}: no picture to write; ask for a longer stretch of the video")
     height, width = first[1].shape[:2]
-    rate = timing.fps if 0 < timing.fps <= MAX_FPS else Fraction(25)
+    rate = form.fps if 0 < form.fps <= MAX_FPS else Fraction(25)
     count = 0
     try:
         with (
-            VideoWriter(out.path, width, height, rate, metadata=out.tags, crf=timing.crf) as writer,
+            VideoWriter(
+                out.path, width, height, rate, metadata=out.tags, crf=form.crf, pixel_aspect=form.pixel_aspect
+            ) as writer,
             attached(writer, tracks) as write_tracks,
         ):
-            for t_s, until_s, picture in _with_ends(first, frames, timing.end_s):
+            for t_s, until_s, picture in _with_ends(first, frames, form.end_s):
                 context.check_cancelled()
-                context.progress(note, min(1.0, t_s / timing.end_s))
+                context.progress(note, min(1.0, t_s / form.end_s))
                 writer.add(picture, t_s, until_s - t_s)
                 write_tracks(t_s)
                 count += 1
     except (OSError, av.error.FFmpegError) as error:
         raise cannot_write(out.path, error) from error
-    return Rendered(out.path, timing.end_s, count)
+    return Rendered(out.path, form.end_s, count)
 
 
 def checked_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -168,15 +181,19 @@ def checked_size(size: tuple[int, int]) -> tuple[int, int]:
     return size[0] + size[0] % 2, size[1] + size[1] % 2
 
 
-def letterboxed(rgb: Picture, size: tuple[int, int]) -> Picture:
-    """A picture scaled to fit into (width, height), in the middle, with black beside it."""
+def letterboxed(rgb: Picture, size: tuple[int, int], pixel_aspect: Fraction = SQUARE) -> Picture:
+    """A picture scaled to fit into (width, height), in the middle, with black beside it.
+
+    Its pixels are `pixel_aspect` times as wide, over their height, as those of the result.
+    """
     import cv2
 
     width, height = size
-    if (rgb.shape[1], rgb.shape[0]) == size:
+    if (rgb.shape[1], rgb.shape[0]) == size and pixel_aspect == 1:
         return rgb
-    scale = min(width / rgb.shape[1], height / rgb.shape[0])
-    inner = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
+    wide = float(rgb.shape[1] * pixel_aspect)
+    scale = min(width / wide, height / rgb.shape[0])
+    inner = max(1, round(wide * scale)), max(1, round(rgb.shape[0] * scale))
     fitted = cv2.resize(rgb, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     canvas = np.zeros((height, width, 3), np.uint8)
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
@@ -186,7 +203,8 @@ def letterboxed(rgb: Picture, size: tuple[int, int]) -> Picture:
 
 def _faded(rgb: Picture, piece: Piece, t_s: float) -> Picture:
     """A picture of a piece as dark as its fades make it `t_s` after the piece began."""
-    light = min(t_s, piece.lasts_s - t_s) / piece.fade_s if piece.fade_s > 0 else 1.0
+    since, left = t_s if piece.fades[0] else piece.fade_s, piece.lasts_s - t_s if piece.fades[1] else piece.fade_s
+    light = min(since, left) / piece.fade_s if piece.fade_s > 0 else 1.0
     return rgb if light >= 1 else np.asarray(rgb * max(0.0, light), np.uint8)
 
 

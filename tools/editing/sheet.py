@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from tools.editing.render import letterboxed
 from tools.media.frame import Picture
 from tools.media.lettering import Style, lettering, with_boxes
+from tools.media.probe import SQUARE
 
 PAPER, GAP_PX = 24, 8
 TITLE_PX, TEXT_PX = 18, 15
@@ -23,6 +25,8 @@ class Card:
     rgb: Picture
     title: str
     text: str = ""
+    pixel_aspect: Fraction = SQUARE
+    """Width of a pixel of the picture over its height."""
 
 
 def draw_sheet(cards: Sequence[Card], columns: int, cell: tuple[int, int], text_px: int = 0) -> Picture:
@@ -37,7 +41,7 @@ def draw_sheet(cards: Sequence[Card], columns: int, cell: tuple[int, int], text_
     sheet = np.full((rows * step[1] + GAP_PX, columns * step[0] + GAP_PX, 3), PAPER, np.uint8)
     for number, card in enumerate(cards):
         left, top = number % columns * step[0] + GAP_PX, number // columns * step[1] + GAP_PX
-        sheet[top : top + height, left : left + width] = letterboxed(card.rgb, cell)
+        sheet[top : top + height, left : left + width] = letterboxed(card.rgb, cell, card.pixel_aspect)
         words = sheet[top + height : top + height + below, left : left + width]
         _write(words, card)
     return sheet

@@ -38,6 +38,8 @@ class SideBySide(Edit):
         "in one MP4, with labels."
     )
 
+    moves_things: ClassVar[bool] = True
+
     class Args(ToolArgs):
         videos: list[str] = Field(
             default_factory=list,
@@ -127,12 +129,14 @@ class _Layout:
 
     def __init__(self, readers: Sequence[VideoReader], args: SideBySide.Args) -> None:
         infos = [reader.info for reader in readers]
+        self._aspects = [info.pixel_aspect for info in infos]
         self._row = args.layout == "row"
         side = min([MOST_SIDE_PX, *(info.height if self._row else info.width for info in infos)])
         side += side % 2
         self.sizes: list[tuple[int, int]] = []
         for info in infos:
-            other = round(side * (info.width / info.height if self._row else info.height / info.width))
+            wide = float(info.width * info.pixel_aspect)
+            other = round(side * (wide / info.height if self._row else info.height / wide))
             other = max(2, other + other % 2)
             self.sizes.append((other, side) if self._row else (side, other))
         self._labels = [self._label(text, size) for text, size in zip(args.labels, self.sizes, strict=False)]
@@ -147,7 +151,7 @@ class _Layout:
         """A picture of a video in its size, with its label."""
         from tools.editing.render import letterboxed
 
-        picture = letterboxed(rgb, self.sizes[number])
+        picture = letterboxed(rgb, self.sizes[number], self._aspects[number])
         label = self._labels[number] if self._labels else None
         if label is not None:
             picture = picture.copy()

@@ -95,6 +95,7 @@ class SlowMotion(Edit):
                 _frames(reader, pieces, interpolator, made),
                 out,
                 fps=reader.info.fps,
+                pixel_aspect=reader.info.pixel_aspect,
                 end_s=at_s,
                 sound=pieces,
                 note="making frames up",

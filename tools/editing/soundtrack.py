@@ -40,10 +40,14 @@ class Piece:
     speed: float = 1.0
     silent: bool = False
     """Whether its sound is left out."""
+    gain: float = 1.0
+    """What its sound is multiplied by."""
     fade_s: float = 0.0
     """Its pictures come out of black and go into it over so long, seconds of the output."""
     sound_fade_s: float = 0.0
     """Its sound comes out of silence and goes into it over so long, seconds of the output."""
+    fades: tuple[bool, bool] = (True, True)
+    """Whether it fades at its beginning, and at its end."""
 
     def within(self, duration_s: float) -> Piece:
         """The same, ending no later than the file."""
@@ -110,7 +114,8 @@ def soundtrack(pieces: Sequence[tuple[Piece, VideoReader]]) -> EncodedSound | Co
     if form is None:
         return None
     piece, reader = pieces[0]
-    whole = piece.start_s == 0 and piece.end_s >= reader.info.duration_s and piece.speed == 1.0 and not piece.silent
+    whole = piece.start_s == 0 and piece.end_s >= reader.info.duration_s and piece.speed == piece.gain == 1.0
+    whole = whole and not piece.silent
     if len(pieces) == 1 and whole and reader.info.audio_codec == "aac":
         return CopiedSound(reader)
     return EncodedSound(pieces, form)
@@ -121,7 +126,7 @@ class EncodedSound:
 
     def __init__(self, pieces: Sequence[tuple[Piece, VideoReader]], form: SoundFormat) -> None:
         self._form = form
-        self._blocks = _joined(pieces, form)
+        self._blocks = joined(pieces, form)
         self._heard = 0
         self._file: Mp4File | None = None
 
@@ -192,7 +197,7 @@ class CopiedSound:
             yield packet
 
 
-def _joined(pieces: Sequence[tuple[Piece, VideoReader]], form: SoundFormat) -> Iterator[Samples]:
+def joined(pieces: Sequence[tuple[Piece, VideoReader]], form: SoundFormat) -> Iterator[Samples]:
     """Float32 [channels, N] of all pieces. Silence where a piece has no sound or is silent, or its sound ends early."""
     from av import AudioLayout
 
@@ -201,8 +206,8 @@ def _joined(pieces: Sequence[tuple[Piece, VideoReader]], form: SoundFormat) -> I
     for piece, reader in pieces:
         at_s += piece.lasts_s
         begin, end = written, round(at_s * form.rate_hz)
-        ramp = min(round(piece.sound_fade_s * form.rate_hz), (end - begin) // 2)
-        blocks = iter(()) if piece.silent else reader.track(form, piece.start_s, piece.end_s)
+        ramp = min(round(piece.sound_fade_s * form.rate_hz), (end - begin) // max(1, sum(piece.fades)))
+        blocks = iter(()) if piece.silent or not piece.gain else reader.track(form, piece.start_s, piece.end_s)
         if piece.speed != 1.0:
             blocks = in_tempo(blocks, piece.speed, form.rate_hz)
         for block in blocks:
@@ -211,7 +216,10 @@ def _joined(pieces: Sequence[tuple[Piece, VideoReader]], form: SoundFormat) -> I
                 break
             if ramp:
                 at = np.arange(written, written + block.shape[1]) + 0.5
-                block = block * np.clip(np.minimum(at - begin, end - at) / ramp, 0, 1).astype(np.float32)
+                since, left = at - begin if piece.fades[0] else ramp, end - at if piece.fades[1] else ramp
+                block = block * np.clip(np.minimum(since, left) / ramp, 0, 1).astype(np.float32)
+            if piece.gain != 1.0:
+                block = np.clip(piece.gain * block, -1, 1)
             written += block.shape[1]
             yield block
         while written < end:

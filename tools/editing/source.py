@@ -27,6 +27,8 @@ class Source:
     stretches: tuple[Stretch, ...]
     """What of the library it shows: all of one video, or pieces of several."""
 
+    moved: bool = False
+    """Whether things are elsewhere in its pictures than in those of the library."""
     is_library: bool = False
     """Whether it is a video of the library, not a file that an edit made."""
 
@@ -99,7 +101,7 @@ def _made_here(context: ToolContext, video: str) -> Source | None:
         raise InvalidArguments(
             f"{path.name} was made of {min(foreign)}, which is not in scope; ask about that video too"
         )
-    return Source(path, path.stem, tuple(made.sources), tuple(made.stretches))
+    return Source(path, path.stem, tuple(made.sources), tuple(made.stretches), made.moved)
 
 
 def all_videos(sources: Sequence[Source]) -> list[SourceVideo]:

@@ -28,6 +28,8 @@ class Stabilise(Edit):
         "Steady a shaky camera: its path is smoothed and the edges are cropped; writes a new video of the same size."
     )
 
+    moves_things: ClassVar[bool] = True
+
     class Args(EditArgs):
         smooth_s: float = Field(
             0.8, ge=0.1, le=5, description="How long motions must last to be kept as meant, seconds."

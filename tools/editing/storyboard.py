@@ -49,7 +49,7 @@ class Storyboard(Edit):
         artifacts: list[Artifact] = []
         with source.reader() as reader:
             info = reader.info
-            cell = args.width, max(1, round(args.width * info.height / info.width))
+            cell = args.width, max(1, round(args.width * info.height / (info.width * info.pixel_aspect)))
             for first in range(0, len(shots), CARDS_A_PAGE):
                 cards = []
                 for number, span in enumerate(shots[first : first + CARDS_A_PAGE], first + 1):
@@ -57,7 +57,7 @@ class Storyboard(Edit):
                     context.progress("drawing the shots", (number - 1) / len(shots))
                     frame = reader.frame_at((span.start_s + span.end_s) / 2)
                     title = f"{number}  {span.start_s:.1f}-{span.end_s:.1f} s"
-                    cards.append(Card(frame.rgb, title, _told(events, span)))
+                    cards.append(Card(frame.rgb, title, _told(events, span), info.pixel_aspect))
                 page = f"-{first // CARDS_A_PAGE + 1}" if len(shots) > CARDS_A_PAGE else ""
                 out = self.output(args, context, [source], model=MODEL, suffix=f"{page}.png", stretches=[])
                 out.write(encode_png(draw_sheet(cards, min(args.columns, len(cards)), cell, TEXT_PX)))

@@ -242,6 +242,11 @@ def _part(entity: dict[str, Any], seen: list[dict[str, Any]]) -> Part | None:
 def _same_pictures(source: Source, context: ToolContext, video: str, info: Any, tool: str) -> None:
     """Places of the memory mean nothing in pictures of another size. Raises InvalidArguments."""
     media = context.memory(video).video.media
+    if source.moved:
+        raise InvalidArguments(
+            f"{tool}: in {source.title} things are elsewhere than in the video in memory; touch things first and turn "
+            "or crop afterwards, or give boxes"
+        )
     if (int(media["width"]), int(media["height"])) != (info.width, info.height):
         raise InvalidArguments(
             f"{tool}: {source.title} is {info.width}x{info.height}, the video in memory {media['width']}x"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+SQUARE = Fraction(1)
+
 
 @dataclass(frozen=True)
 class MediaInfo:
@@ -29,5 +31,7 @@ class MediaInfo:
     audio_rate_hz: int = 0
     audio_channels: int = 0
     variable_rate: bool = False
+    pixel_aspect: Fraction = SQUARE
+    """Width of a pixel of the upright picture over its height; players stretch what is not square."""
     warning: str = ""
     """What is wrong with the file though it can be used, e.g. "truncated at 12.3 s"; empty when all is well."""

@@ -20,7 +20,7 @@ from tools.media.frame import Frame
 from tools.media.index import PacketIndex
 from tools.media.listen import read_sound, read_track
 from tools.media.open import open_media, picture_stream, sound_stream
-from tools.media.probe import MediaInfo
+from tools.media.probe import SQUARE, MediaInfo
 from tools.media.sound import AudioChunk, Samples, SoundFormat
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 MAX_DAMAGED_PACKETS = 1000
 """After so many undecodable packets in a row the rest of the file is given up."""
 GRID_SLACK_S = 1e-6
+LEAST_ASPECT = Fraction(1, 4)
+"""Width of a pixel over its height, and height over width; what a file says beyond is not believed."""
 
 
 class VideoReader:
@@ -181,5 +183,14 @@ class VideoReader:
                 audio_rate_hz=codec.sample_rate if codec else 0,
                 audio_channels=codec.channels if codec else 0,
                 variable_rate=index.variable_rate,
+                pixel_aspect=_pixel_aspect(video, int(first.rotation or 0)),
                 warning=warning,
             )
+
+
+def _pixel_aspect(stream: av.VideoStream, rotation_deg: int) -> Fraction:
+    """Of the upright picture; square where the file says nothing of use."""
+    said = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    if not said or not LEAST_ASPECT <= said <= 1 / LEAST_ASPECT:
+        return SQUARE
+    return 1 / said if rotation_deg % 180 else Fraction(said)

@@ -11,6 +11,7 @@ import numpy as np
 
 from tools.media.frame import Picture
 from tools.media.mp4 import Mp4File
+from tools.media.probe import SQUARE
 from tools.media.sound import SoundFormat
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class VideoWriter(Mp4File):
     """Context manager; the file appears under its name when the block ends without an error.
 
     Pictures are uint8 RGB [height, width, 3]; odd sizes are padded by one pixel (H.264 needs even ones). Times default
-    to index / fps; `add(rgb, t_s)` sets them (they must increase). `sound` must be told at the start.
+    to index / fps; `add(rgb, t_s)` sets them (they must increase). `sound` must be told at the start;
+    `pixel_aspect` is the width of a pixel over its height.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class VideoWriter(Mp4File):
         sound: SoundFormat | None = None,
         metadata: Mapping[str, str] | None = None,
         crf: int = CRF,
+        pixel_aspect: Fraction = SQUARE,
     ) -> None:
         import av
 
@@ -55,6 +58,7 @@ class VideoWriter(Mp4File):
         context = stream.codec_context
         context.flags |= av.codec.context.Flags.frame_duration
         context.time_base = TIME_BASE
+        context.sample_aspect_ratio = pixel_aspect
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE
         self._stream = stream

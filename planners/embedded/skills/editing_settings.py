@@ -119,6 +119,67 @@ def beside(job: Job) -> Settings:
     return {"layout": "column"} if re.search(r"\b(?:below|above|under|on top of|stacked)\b", job.text) else {}
 
 
+def loudness(job: Job) -> Settings:
+    """Silence, unless it is to be louder or quieter."""
+    factor = _factor(job)
+    if re.search(r"\b(?:quieter|softer|down|lower|reduce|halve)\b", job.text):
+        return {"factor": 1 / factor if factor > 1 else factor or 0.5}
+    if re.search(r"\b(?:loud|louder|up|increase|raise|double)\b", job.text):
+        return {"factor": factor if factor > 1 else 2.0}
+    return {"factor": 0.0}
+
+
+def listening(job: Job) -> Settings:
+    return {"format": "wav"} if re.search(r"\bwave?\b", job.text) else {}
+
+
+def turning(job: Job) -> Settings:
+    """To the right by default, as people turn pictures."""
+    degrees = int(job.number(r"(-?\d+) ?(?:degrees?|°|deg\b)") or 90) % 360
+    if re.search(r"\bflip\b.*\b(?:vertical|upside)|\bvertically\b", job.text):
+        return {"turn": "flip"}
+    if re.match(r"(?:mirror|flip)\b", job.text):
+        return {"turn": "mirror"}
+    if degrees == 180 or "upside down" in job.text:
+        return {"turn": "upside down"}
+    to_left = re.search(r"\b(?:left|counter-?clockwise|anti-?clockwise)\b", job.text) is not None
+    if degrees not in (90, 270):
+        return f"a video is turned by 90, 180 or 270 degrees, not by {degrees}"
+    return {"turn": "left" if to_left != (degrees == 270) else "right"}
+
+
+_LIGHT: tuple[tuple[str, dict[str, float]], ...] = (
+    (r"black[- ]and[- ]white|gr[ea]y|monochrome|desaturate", {"saturation": 0.0}),
+    (r"brighten|brighter|lighter|(?:increase|raise|boost|add|double).* brightness", {"brightness": 0.15}),
+    (r"darken|darker|(?:lower|reduce|decrease|halve).* brightness", {"brightness": -0.15}),
+    (r"(?:increase|raise|boost|add|double).* contrast", {"contrast": 1.3}),
+    (r"(?:lower|reduce|decrease|halve).* contrast", {"contrast": 0.75}),
+    (r"(?:lower|reduce|decrease|halve|less).* (?:saturation|colou?r)", {"saturation": 0.6}),
+    (r"saturation|colou?r|vivid", {"saturation": 1.4}),
+)
+"""What words for light and colour mean; the first that fits counts."""
+
+
+def lighting(job: Job) -> Settings:
+    found = next((dict(values) for pattern, values in _LIGHT if re.search(pattern, job.text)), None)
+    return found or "it was not said what to change: brightness, contrast or saturation"
+
+
+def cropping(job: Job) -> Settings:
+    sides = re.search(r"(\d+), ?(\d+), ?(\d+), ?(\d+)", job.goal.said)
+    return {"box": [float(side) for side in sides.groups()]} if sides else "give the box as x1,y1,x2,y2 in pixels"
+
+
+def fading(job: Job) -> Settings:
+    """Both ends, unless one is named."""
+    length_s = seconds_said(job) or 1.0
+    into, out = (
+        re.search(rf"\bfades? (?:\w+ )?{end}\b|\b{end} (?:and|fades?)\b|\band {end}\b", job.text)
+        for end in ("in", "out")
+    )
+    return {"in_s": length_s if into or not out else 0.0, "out_s": length_s if out or not into else 0.0}
+
+
 def budget(job: Job) -> Settings:
     """How long a summary may be."""
     length_s = seconds_said(job)
@@ -129,5 +190,5 @@ def no_tool(job: Job) -> Settings:
     why = next((told for pattern, told in NO_TOOL.items() if re.match(pattern, job.goal.said.lower())), "no tool")
     return (
         f"{why}. Edits there are: cut, join, side by side, speed, slow motion, text, subtitles, blur, remove, "
-        "highlight, crop, stabilise, GIF, contact sheet, storyboard, export"
+        "highlight, crop, rotate, adjust, volume, extract the sound, stabilise, GIF, contact sheet, storyboard, export"
     )
