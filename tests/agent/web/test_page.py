@@ -99,6 +99,8 @@ def test_a_failure_is_told_in_one_line_and_can_be_tried_again(page: Page, stand_
     page.click(".halted button", "Try again")
     page.wait(lambda: len(stand_in.asked) == 2, "second try")
     assert stand_in.asked[0]["key"] == stand_in.asked[1]["key"]
+    page.find(".halted")
+    assert len(page.all(".step")) == 1  # what is done again is not shown twice
 
 
 def test_words_out_of_videos_and_names_stay_words(page: Page, stand_in: StandIn) -> None:
@@ -130,7 +132,7 @@ def test_nothing_is_asked_of_other_machines_and_nothing_breaks_the_policy(page: 
     for tab in ("search", "artifacts", "tools"):
         page.click(f"#tab-{tab}")
     asked = [address for address in page.addresses() if not address.startswith(("about:", "chrome", "data:"))]
-    assert len(asked) > 20
+    assert 20 < len(asked) < 70  # nothing is asked for again and again
     assert [address for address in asked if not address.startswith(page.url + "/")] == []
     assert page.problems() == []
 

@@ -16,13 +16,13 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** One of icons.svg; it says nothing to screen readers, the label of its button does. */
+/** One of those at the end of index.html; it says nothing to screen readers, the label of its button does. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `icons.svg#${name}`);
+  use.setAttribute("href", `#icon-${name}`);
   svg.append(use);
   return svg;
 }
@@ -42,7 +42,7 @@ export function iconButton(name, label, onclick, attributes = {}) {
 
 /** Another icon, and maybe another label, on a button of `iconButton`. */
 export function setIcon(button, name, label) {
-  button.querySelector("use").setAttribute("href", `icons.svg#${name}`);
+  button.querySelector("use").setAttribute("href", `#icon-${name}`);
   if (label) {
     button.setAttribute("aria-label", label);
     button.title = label;

@@ -33,8 +33,10 @@ export class Steps {
   }
 
   #add(key, row) {
+    const before = this.rows.get(key); // the same call, of before an interruption
+    if (before) before.element.replaceWith(row.element);
+    else this.list.append(row.element);
     this.rows.set(key, row);
-    this.list.append(row.element);
     if (this.element.hidden) {
       this.element.hidden = false;
       this.element.open = true;
