@@ -43,7 +43,7 @@ class Files:
     `store` has what was accepted, `uploads` what is under way.
     """
 
-    def __init__(self, options: ServerOptions) -> None:
+    def __init__(self, options: ServerOptions, opener: Opener | None = None) -> None:
         """Raises InvalidArguments when its folder cannot be used."""
         self._options = options
         self._database = Database(options.folder / "files.sqlite", SCHEMA)
@@ -51,7 +51,7 @@ class Files:
         self.space = Space(options.folder, options.quota_bytes, self.store.taken_bytes)
         self.uploads = Uploads(options.folder / "uploads", self._database, self.space)
         self._received = options.folder / "received"
-        self._opener = Opener()
+        self._opener = opener or Opener()
 
     async def start(self) -> None:
         """Clear what a crash left, and go on with uploads that it interrupted."""

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from agent.server.files import Files
+from agent.server.opener import Facts, Opener
+from agent.server.opening import look
 from tests.agent.server.pools import options
 from tests.fixtures.render import render, stamped_pictures
 
@@ -37,11 +39,19 @@ def pieces(data: bytes, size: int) -> Sequence[bytes]:
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
+class Here(Opener):
+    """Opens files in this process, which saves the start of another."""
+
+    async def look(self, path: Path, name: str) -> Facts:
+        facts: Facts = look(path, name)  # type: ignore[assignment]
+        return facts
+
+
 @asynccontextmanager
-async def opened(folder: Path, **changes: object) -> AsyncIterator[Files]:
+async def opened(folder: Path, opener: Opener | None = None, **changes: object) -> AsyncIterator[Files]:
     """Files of a folder, closed afterwards."""
     folder.mkdir(exist_ok=True)
-    files = Files(options(folder, **changes))
+    files = Files(options(folder, **changes), opener or Here())
     await files.start()
     try:
         yield files

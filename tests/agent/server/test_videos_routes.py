@@ -21,7 +21,7 @@ from agent.server.pool import TaskFailed
 from agent.server.services import Services
 from agent.server.videos import Videos
 from tests.agent.server.pools import options, until
-from tests.agent.server.sending import clip_bytes, left_on_disk, pieces
+from tests.agent.server.sending import Here, clip_bytes, left_on_disk, pieces
 from tests.agent.server.standing import Pool
 from tools.media.identity import content_id
 
@@ -91,7 +91,7 @@ class Face:
         self.settings: Any = None
         pool = cast(Any, self.pool)
         self.jobs = Jobs(pool, self.options)
-        self.files = Files(self.options)
+        self.files = Files(self.options, Here())
         self.frames = Frames(self.options.folder / "frames", pool)
         self.videos = Videos(self.options, self.files, self.frames, pool, self.jobs)
         self.client = httpx.AsyncClient(
@@ -221,9 +221,8 @@ def test_a_wrong_offset_tells_the_right_one(tmp_path: Path) -> None:
     with_face(tmp_path, work)
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
+def test_requests_that_make_no_sense(tmp_path: Path) -> None:
+    asked: list[tuple[str, Json]] = [
         ("/api/uploads", {"name": "a.mp4", "size": 0}),
         ("/api/uploads", {"name": "a.mp4", "size": -1}),
         ("/api/uploads", {"name": "a" * 2000, "size": 10}),
@@ -231,13 +230,13 @@ def test_a_wrong_offset_tells_the_right_one(tmp_path: Path) -> None:
         ("/api/videos/path", {"path": ""}),
         ("/api/videos/path", {"path": "a\0b"}),
         ("/api/videos/path", {}),
-    ],
-)
-def test_requests_that_make_no_sense(tmp_path: Path, path: str, body: Json) -> None:
+    ]
+
     async def work(face: Face) -> None:
-        answer = await face.client.post(path, json=body)
-        assert answer.status_code == 422
-        said(answer)
+        for path, body in asked:
+            answer = await face.client.post(path, json=body)
+            assert answer.status_code == 422, (path, body)
+            said(answer)
 
     with_face(tmp_path, work)
 
@@ -489,9 +488,8 @@ def test_frames_are_made_once_within_a_bound(tmp_path: Path, monkeypatch: pytest
     with_face(tmp_path, work)
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
+def test_frames_that_there_cannot_be(tmp_path: Path) -> None:
+    asked: list[Json] = [
         {},
         {"t_s": -1},
         {"t_s": "nan"},
@@ -502,13 +500,13 @@ def test_frames_are_made_once_within_a_bound(tmp_path: Path, monkeypatch: pytest
         {"t_s": 0, "box": "a,b,c,d"},
         {"t_s": 0, "box": "nan,1,2,3"},
         {"t_s": 0, "box": "-1,1,2,3"},
-    ],
-)
-def test_frames_that_there_cannot_be(tmp_path: Path, asked: Json) -> None:
+    ]
+
     async def work(face: Face) -> None:
-        answer = await face.client.get(f"/api/videos/{'0' * 16}/frame", params=asked)
-        assert answer.status_code == 422
-        said(answer)
+        for arguments in asked:
+            answer = await face.client.get(f"/api/videos/{'0' * 16}/frame", params=arguments)
+            assert answer.status_code == 422, arguments
+            said(answer)
 
     with_face(tmp_path, work)
 
