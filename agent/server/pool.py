@@ -28,7 +28,8 @@ PROGRESS_S = 0.1
 """Progress is told at most this often."""
 MAX_TASKS = 2_000
 """Tasks after which a worker is replaced."""
-CLOSE_S = 5.0
+QUICK_S = 60.0
+"""Time limit of quick tasks: others wait for the same worker."""
 RETRY_S = (1.0, 60.0)
 """Bounds of what Busy says."""
 
@@ -266,7 +267,7 @@ class WorkerPool:
         self._timeouts: dict[Kind, float] = {
             "answer": options.answer_timeout_s,
             "media": options.media_timeout_s,
-            "quick": options.answer_timeout_s,
+            "quick": QUICK_S,
         }
 
         def group(kind: Kind, size: int) -> _Group:

@@ -48,7 +48,7 @@ class WorkerProcess:
         self.tasks = 0
         """That it has worked on."""
         self.memory_bytes = 0
-        """That it held after the last of them."""
+        """That it held when it was ready, or after the last of them."""
         self.timed_out = False
         """Whether the last of them ran out of time."""
         self._ready = False
@@ -90,7 +90,7 @@ class WorkerProcess:
         self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=MAX_MESSAGE_BYTES + 1024)
         self._send({"start": self._first_words()})
         try:
-            await asyncio.wait_for(self._receive(), START_S)
+            self.memory_bytes = (await asyncio.wait_for(self._receive(), START_S))["memory_bytes"]
         except TimeoutError:
             raise WorkerLost(f"it was not ready after {START_S:g} s") from None
         self._ready = True

@@ -3,8 +3,8 @@
 `python -m agent.server.worker FD PARENT_PID TASKS_MODULE`: JSON lines over the socket FD. The server sends
 `{"start": {...}}`, then `{"run": {"id", "name", "arguments"}}` and `{"cancel": id}`; the worker answers
 `{"ready": true}`, then for each task `{"event": {...}}` as often as it likes and one of `{"result": {...}}`,
-`{"cancelled": true}` and `{"error": {"kind", "message", "details"}}`, the last with `"memory_bytes"`, what it holds.
-Whatever a library prints goes to stderr and cannot get between the lines.
+`{"cancelled": true}` and `{"error": {"kind", "message", "details"}}`. All but events come with `"memory_bytes"`, what it
+holds. Whatever a library prints goes to stderr and cannot get between the lines.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Worker:
         except VidereError as error:  # tasks that need what is missing will say so
             log.warning("not warm: %s", error)
         threading.Thread(target=self._listen, name="videre-server", daemon=True).start()
-        self._send({"ready": True})
+        self._send({"ready": True, "memory_bytes": resident_bytes()})
         while (order := self._todo.get()) is not None:
             self._send(self._done(tasks, context, order) | {"memory_bytes": resident_bytes()})
 

@@ -98,6 +98,7 @@ def test_warm_workers_are_there_before_the_first_task_and_again_after_one_died(t
             await workers.start()
             await until(lambda: len(workers.pids()) == 2 and workers.stats()["answer"]["busy"] == 0)
             assert workers.stats()["media"]["workers"] == 0
+            assert workers.stats()["answer"]["memory_bytes"] > 10 * MIB
             with pytest.raises(pool_module.TaskFailed):
                 await workers.call("answer", "dies", {})
             await until(lambda: workers.stats()["answer"] | {"workers": 1, "busy": 0} == workers.stats()["answer"])
