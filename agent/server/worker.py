@@ -3,8 +3,8 @@
 `python -m agent.server.worker FD PARENT_PID TASKS_MODULE`: JSON lines over the socket FD. The server sends
 `{"start": {...}}`, then `{"run": {"id", "name", "arguments"}}` and `{"cancel": id}`; the worker answers
 `{"ready": true}`, then for each task `{"event": {...}}` as often as it likes and one of `{"result": {...}}`,
-`{"cancelled": true}` and `{"error": {"kind", "message", "details"}}`. All but events come with `"memory_bytes"`, what it
-holds. Whatever a library prints goes to stderr and cannot get between the lines.
+`{"cancelled": true}` and `{"error": {"kind", "message", "details"}}`. All but events come with `"memory_bytes"`, what
+it holds. Whatever a library prints goes to stderr and cannot get between the lines.
 """
 
 from __future__ import annotations
