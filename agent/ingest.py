@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,10 +116,18 @@ def register(path: Path, library: Library, title: str = "") -> tuple[str, MediaI
             return video_id, None
     with VideoReader(path) as reader:  # raises MediaError on whatever is no video
         info = reader.info
-    media = asdict(info) | {"fps": f"{info.fps.numerator}/{info.fps.denominator}"}
-    del media["path"]
-    library.add_video(VideoRecord(video_id=video_id, sha256=sha256, path=path, media=media, title=title or path.stem))
+    media, title = media_of(info), title or path.stem
+    library.add_video(VideoRecord(video_id=video_id, sha256=sha256, path=path, media=media, title=title))
     return video_id, info
+
+
+def media_of(info: MediaInfo) -> dict[str, Any]:
+    """What the library keeps of a probe, as JSON values; `Fraction` reads those of its text back."""
+    fields = {name: value for name, value in asdict(info).items() if name != "path"}
+    return {
+        name: f"{value.numerator}/{value.denominator}" if isinstance(value, Fraction) else value
+        for name, value in fields.items()
+    }
 
 
 class Feed:

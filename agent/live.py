@@ -12,11 +12,11 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.ingest import IngestTools, Progress
+from agent.ingest import IngestTools, Progress, media_of
 from agent.live_publish import Publisher
 from agent.live_windows import Channel, PictureWindows, SoundWindows
 from tools.media.features import FrameFeatures, LabGradientMap, frame_vector
@@ -187,7 +187,6 @@ def _record(info: MediaInfo) -> VideoRecord:
 
     began = time.time_ns()
     sha256 = hashlib.sha256(f"{info.path}\n{began}\n{os.getpid()}\n{threading.get_ident()}".encode()).hexdigest()
-    media = asdict(info) | {"fps": f"{info.fps.numerator}/{info.fps.denominator}", "live": True}
-    del media["path"]
+    media = media_of(info) | {"live": True}
     began_at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(began / 1e9))
     return VideoRecord(sha256[:16], sha256, info.path, media, f"{info.path.name}, {began_at}")
