@@ -24,6 +24,9 @@ from planners.state import Draft, Observation, ToolCall
 
 Program = Generator[ToolCall, Observation, Draft]
 MOST_TOLD = 4
+AROUND = {"before_s": 0.5, "after_s": 0.5}
+SHOWN_ALONE = frozenset(("cut", "gif", "contact_sheet", "audio"))
+"""Edits that show a moment of motion without the rest: with a little time around it, so that it can be seen."""
 MOST_SAID = 2
 """Reasons for a failure that are told."""
 
@@ -110,7 +113,8 @@ class EditMove(Move):
             found = yield from _movement(job.movement)
             if isinstance(found, Observation):
                 return _failed(job, [found])
-            choices = [_then(choice, found) for choice in choices] if of_things else [found.choice]
+            more = AROUND if job.goal.verb in SHOWN_ALONE and "keep" not in how else {}
+            choices = [_then(choice, found) for choice in choices] if of_things else [found.with_more(more)]
         made: list[Observation] = []
         for choice in choices:
             made.append((yield self._call(job, how, choice)))
@@ -143,6 +147,9 @@ class _Moment:
     choice: Choice
     """What edits of stretches are told."""
     span: dict[str, float]
+
+    def with_more(self, arguments: Mapping[str, Any]) -> Choice:
+        return Choice({**self.choice.arguments, **arguments}, self.choice.doubt)
 
 
 def _then(choice: Choice, moment: _Moment) -> Choice:

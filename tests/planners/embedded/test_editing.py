@@ -226,7 +226,8 @@ def movement(confidence: float, note: str = "") -> FindMovements.Result:
     ("request_", "tool", "arguments"),
     [
         ("slow down the moment when the cup is lifted", "slow_motion", {"what": "movement", "which": "cup: lifted"}),
-        ("make a gif of the moment the cup is picked up", "gif", {"what": "movement", "which": "cup: lifted"}),
+        ("make a gif of the moment the cup is picked up", "gif",
+         {"what": "movement", "which": "cup: lifted", "before_s": 0.5, "after_s": 0.5}),
         ("cut out the moment when she lifts the cup", "cut",
          {"what": "movement", "which": "cup: lifted", "keep": "outside"}),
         ("highlight the cup when it is lifted", "highlight", {"phrase": "cup", "start_s": 3.0, "end_s": 3.5}),
