@@ -169,6 +169,9 @@ class Videos:
                 shown = described
         state = STATES[job.state] if job is not None else "ready" if known is not None else "queued"
         error = job.error or "it was cancelled" if job is not None and state == "failed" else ""
+        if entry is not None:
+            kept = self._files.store.path(entry).relative_to(self._options.folder)
+            error = error.replace(str(kept), entry.name)
         if state == "ready" and known is None:
             state, error = "failed", "its memory was deleted: delete it here, too, or upload it again"
         shown |= {"state": state, "job": job.id if job is not None else None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -401,13 +402,15 @@ def test_deleting_stops_the_job_that_watches(tmp_path: Path) -> None:
 
 def test_an_ingest_that_failed_says_why(tmp_path: Path) -> None:
     async def work(face: Face) -> None:
-        face.library.fails = "no picture can be decoded"
-        video = (await face.sent(clip_bytes(tmp_path)))["video"]
+        data = clip_bytes(tmp_path)
+        sha256 = hashlib.sha256(data).hexdigest()
+        face.library.fails = f"files/{sha256[:2]}/{sha256}: no picture can be decoded"
+        video = (await face.sent(data))["video"]
         await face.watched()
         shown = await face.state(video["id"])
-        assert (shown["state"], shown["error"]) == ("failed", "no picture can be decoded")
+        assert (shown["state"], shown["error"]) == ("failed", "My clip.mp4: no picture can be decoded")
         face.library.fails = ""
-        await face.sent(clip_bytes(tmp_path))  # to send it again tries again
+        await face.sent(data)  # to send it again tries again
         await face.watched()
         assert (await face.state(video["id"]))["state"] == "ready"
 
