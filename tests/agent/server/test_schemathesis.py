@@ -89,4 +89,4 @@ def test_with_the_token_and_none_without_it(guarded: Served) -> None:
 
 @pytest.mark.slow
 def test_many_examples(plain: Served) -> None:
-    check_all(plain, 25)
+    check_all(plain, 15)
