@@ -123,10 +123,12 @@ def test_chats_go_on_after_the_server_was_killed(server: Running, messages: list
     assert "list_shots" in ask(server, then(messages, said, "How do you know?"))
 
 
-def test_leaving_frees_the_worker_for_others(server: Running, messages: list[Any]) -> None:
-    slow = then(messages, ask(server, messages), "Make a slow motion of all of it.")
+def test_a_stopped_question_makes_way_for_another_in_its_chat(server: Running, messages: list[Any]) -> None:
+    said = ask(server, messages)
+    slow = then(messages, said, "Make a slow motion of all of it.")
     with httpx2.Client(trust_env=False, timeout=1.0) as http, pytest.raises(httpx2.TimeoutException):
         http.post(f"{server.url}/v1/chat/completions", json={"model": "videre", "messages": slow})
+    assert "list_shots" in ask(server, then(messages, said, "How do you know?"))
     deadline = time.monotonic() + 30
     with httpx2.Client(trust_env=False) as http:
         while 'videre_workers_busy{kind="answer"} 0' not in (counts := http.get(f"{server.url}/metrics").text):
