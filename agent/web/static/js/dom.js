@@ -51,7 +51,7 @@ export function setIcon(button, name, label) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** A bar of a share 0..1, or one of unknown length where the share is none. */
+/** A bar of a share 0..1, or one that only says that something is being done where the share is 0 or none. */
 export function bar(label, share) {
   const element = h("progress", { max: 1, "aria-label": label });
   setBar(element, share);
@@ -59,7 +59,7 @@ export function bar(label, share) {
 }
 
 export function setBar(element, share) {
-  if (Number.isFinite(share)) element.value = Math.min(1, Math.max(0, share));
+  if (share > 0) element.value = Math.min(1, share);
   else element.removeAttribute("value");
 }
 

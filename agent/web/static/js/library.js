@@ -88,7 +88,7 @@ function progress(video) {
   const meter = element?.querySelector("progress");
   if (!meter) return;
   setBar(meter, share);
-  element.querySelector("small").textContent = `${text} · ${percent(share)}`;
+  element.querySelector("small").textContent = share > 0 ? `${text} · ${percent(share)}` : text;
 }
 
 function draw() {

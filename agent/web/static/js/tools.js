@@ -80,7 +80,7 @@ async function outcome(id, name, out) {
   out.replaceChildren(h("div", { class: "row" }, said, h("button", { type: "button", class: "small", onclick: () => server.cancelJob(id).catch(() => {}) }, "Stop")), meter);
   for await (const { data } of server.jobEvents(id)) {
     if (!Number.isFinite(data.share)) continue;
-    setBar(meter, data.share || undefined);
+    setBar(meter, data.share);
     said.textContent = `${data.text || "Working"} · ${percent(data.share)}`;
   }
   const job = await server.job(id);

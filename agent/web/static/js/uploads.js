@@ -1,6 +1,6 @@
 // The list of uploads: by button, or dropped anywhere on the page; one file is sent at a time.
 
-import { bar, byId, h, iconButton, notify, say, setBar, setIcon } from "./dom.js";
+import { bar, byId, h, iconButton, notify, say, setIcon } from "./dom.js";
 import { bytes, percent } from "./format.js";
 import { tell } from "./state.js";
 import { Upload } from "./upload.js";
@@ -66,7 +66,8 @@ function next() {
 
 function line(upload) {
   const { file } = upload;
-  const progress = bar(`Upload of ${file.name}`, 0);
+  const progress = bar(`Upload of ${file.name}`);
+  progress.value = 0;
   const said = h("small", {});
   const pause = iconButton("pause", `Pause the upload of ${file.name}`, () => {
     if (upload.state === "sending" || upload.state === "retrying") upload.pause();
@@ -81,7 +82,7 @@ function line(upload) {
 
   function show() {
     const share = upload.sent / file.size;
-    setBar(progress, share);
+    progress.value = share;
     const halted = upload.state === "paused" || upload.state === "failed";
     setIcon(pause, halted ? (upload.state === "failed" ? "retry" : "play") : "pause",
       `${halted ? (upload.state === "failed" ? "Try again" : "Go on with") : "Pause"} the upload of ${file.name}`);
