@@ -15,7 +15,7 @@ from tests.editing.conftest import Watched
 from tests.editing.flashes import IN_SYNC_S, WITH_SOUND, apart_s, flashes_of
 from tools.base import Cancelled, ToolFailed
 from tools.editing.provenance import OutFile, Provenance
-from tools.editing.render import letterboxed, render_pictures, render_pieces, render_stream
+from tools.editing.render import Form, letterboxed, render_pictures, render_pieces, render_stream
 from tools.editing.soundtrack import Piece
 from tools.media.frame import Frame, Picture
 from tools.media.reader import VideoReader
@@ -88,7 +88,7 @@ def test_rate_and_channels_of_the_sound_are_kept(
     flash_clips: Mapping[str, Path], watched: Watched, tmp_path: Path
 ) -> None:
     clip = flash_clips["stereo44"]
-    done = render_pictures(watched(clip), VideoReader(clip), out_file(tmp_path), unchanged, start_s=0.5)
+    done = render_pieces(watched(clip), [Piece(clip, 0.5)], out_file(tmp_path))
     info = VideoReader(done.path).info
     assert (info.audio_codec, info.audio_rate_hz, info.audio_channels) == ("aac", 44_100, 2)
     left, right = track(done.path)
@@ -134,7 +134,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(flash_clips: Mapping[str, P
 
 def test_no_picture_is_one_line(watched: Watched, flash_clips: Mapping[str, Path], tmp_path: Path) -> None:
     with pytest.raises(ToolFailed, match="no picture"):
-        render_stream(watched(flash_clips["mute"]), iter(()), out_file(tmp_path), fps=Fraction(25), end_s=1.0)
+        render_stream(watched(flash_clips["mute"]), iter(()), out_file(tmp_path), form=Form(Fraction(25), 1.0))
 
 
 @pytest.mark.parametrize("size", [(200, 100), (60, 100)])

@@ -122,10 +122,10 @@ class CompressNeural(Edit):
     def _decoded(
         self, context: ToolContext, out: OutFile, shown: Sequence[tuple[float, Picture]], fps: Fraction, span: Interval
     ) -> Artifact:
-        from tools.editing.render import render_stream
+        from tools.editing.render import Form, render_stream
 
         video = replace(out, path=out.path.with_suffix(".mp4"))
-        render_stream(context, iter(shown), video, fps=fps, end_s=span.duration_s, note="writing what they show")
+        render_stream(context, iter(shown), video, form=Form(fps, span.duration_s), note="writing what they show")
         return video.artifact("what the networks show")
 
 

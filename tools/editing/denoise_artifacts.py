@@ -58,7 +58,7 @@ class DenoiseArtifacts(Edit):
         return each * info.num_frames
 
     def run(self, args: Args, context: ToolContext) -> Result:
-        from tools.editing.render import frames_of, render_stream
+        from tools.editing.render import Form, frames_of, render_stream
         from tools.editing.soundtrack import Piece
         from tools.media.quantiser import h264_qp, h264_step, quantiser_step
         from tools.restoration.denoise import variance_of
@@ -86,11 +86,8 @@ class DenoiseArtifacts(Edit):
                 context,
                 denoiser.restored(frames_of(reader, piece)),
                 out,
-                fps=reader.info.fps,
-                pixel_aspect=reader.info.pixel_aspect,
-                end_s=piece.lasts_s,
+                form=Form(reader.info.fps, piece.lasts_s, reader.info.pixel_aspect, CRF),
                 sound=[piece],
-                crf=CRF,
                 note="cleaning up",
             )
         whole = Interval(0.0, piece.lasts_s)

@@ -63,7 +63,7 @@ class RemoveObject(Edit):
         )
 
     def run(self, args: Any, context: ToolContext) -> EditResult:
-        from tools.editing.render import Piece, render_stream
+        from tools.editing.render import Form, Piece, render_stream
         from tools.restoration.removers import choose
 
         source = self.source(args, context)
@@ -78,9 +78,7 @@ class RemoveObject(Edit):
                 context,
                 _pictures(context, reader, targets, args.grow, remover),
                 out,
-                fps=info.fps,
-                pixel_aspect=info.pixel_aspect,
-                end_s=whole.lasts_s,
+                form=Form(info.fps, whole.lasts_s, info.pixel_aspect),
                 sound=[whole],
                 note="removing",
             )

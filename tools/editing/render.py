@@ -6,7 +6,6 @@ same times, so nothing drifts. A file appears when it is complete.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -41,27 +40,34 @@ class Rendered:
     num_frames: int
 
 
+class Form(NamedTuple):
+    """Of a video that is written: times, pixels, and how finely."""
+
+    fps: Fraction
+    """What the file says; each picture has its own time."""
+    end_s: float
+    pixel_aspect: Fraction = SQUARE
+    crf: int = CRF
+
+
 def render_pictures(
     context: ToolContext,
     reader: VideoReader,
     out: OutFile,
     transform: Transform,
     *,
-    start_s: float = 0.0,
-    end_s: float = math.inf,
     subtitles: Track | None = None,
     sound: Track | Literal["its own"] | None = "its own",
     pixel_aspect: Fraction | None = None,
     note: str = "writing the video",
 ) -> Rendered:
-    """A stretch of a video with every picture changed; the sound of the stretch goes with it.
+    """A video with every picture changed; its sound goes with it.
 
     `transform` gets the upright frames once, in order, and gives uint8 RGB of one size, which may be another than the
-    source's. Sound that can be copied, because all of it is kept, is copied. `subtitles` is a track of captions,
-    `sound` another than that of the stretch, `pixel_aspect` width over height of a pixel where it is no longer that of
-    the source. Raises ToolFailed, Cancelled.
+    source's. Sound that can be copied is copied. `subtitles` is a track of captions, `sound` another than its own,
+    `pixel_aspect` width over height of a pixel where it is no longer that of the source. Raises ToolFailed, Cancelled.
     """
-    piece = Piece(reader.path, start_s, end_s).within(reader.info.duration_s)
+    piece = Piece(reader.path).within(reader.info.duration_s)
     frames = ((t_s, transform(frame)) for t_s, frame in frames_of(reader, piece))
     tracks = (soundtrack([(piece, reader)]) if sound == "its own" else sound, subtitles)
     aspect = reader.info.pixel_aspect if pixel_aspect is None else pixel_aspect
@@ -111,33 +117,19 @@ def render_stream(
     frames: Iterator[tuple[float, Picture]],
     out: OutFile,
     *,
-    fps: Fraction,
-    end_s: float,
+    form: Form,
     sound: Sequence[Piece] = (),
-    crf: int = CRF,
-    pixel_aspect: Fraction = SQUARE,
     note: str = "writing the video",
 ) -> Rendered:
-    """Pictures with times that rise from 0 s (the last is shown until `end_s`), and the sound of pieces.
+    """Pictures with times that rise from 0 s (the last is shown until `form.end_s`), and the sound of pieces.
 
-    Pictures are uint8 RGB of one size. The lengths of the `sound` pieces should add up to `end_s`; without any piece
-    that has sound there is no track. `fps` is what the file says its rate is, `crf` how finely x264 encodes,
-    `pixel_aspect` width over height of a pixel. Raises
-    MediaError, ToolFailed (no picture, or the file cannot be written), Cancelled.
+    Pictures are uint8 RGB of one size. The lengths of the `sound` pieces should add up to `form.end_s`; without any
+    piece that has sound there is no track. Raises MediaError, ToolFailed (no picture, or the file cannot be written),
+    Cancelled.
     """
     readers = {path: VideoReader(path) for path in dict.fromkeys(piece.path for piece in sound)}
     pieces = [(piece.within(readers[piece.path].info.duration_s), readers[piece.path]) for piece in sound]
-    return _write(context, frames, out, Form(fps, end_s, pixel_aspect, crf), (soundtrack(pieces),), note)
-
-
-class Form(NamedTuple):
-    """Of a video that is written: times, pixels, and how finely."""
-
-    fps: Fraction
-    """What the file says; each picture has its own time."""
-    end_s: float
-    pixel_aspect: Fraction = SQUARE
-    crf: int = CRF
+    return _write(context, frames, out, form, (soundtrack(pieces),), note)
 
 
 def _write(

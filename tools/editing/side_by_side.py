@@ -65,7 +65,7 @@ class SideBySide(Edit):
         return sum(seconds_to_write(context, video) for video in args.videos or context.videos)
 
     def run(self, args: Args, context: ToolContext) -> Result:
-        from tools.editing.render import render_stream
+        from tools.editing.render import Form, render_stream
         from tools.editing.soundtrack import Piece
 
         sources = find_sources(context, args.videos)
@@ -92,8 +92,7 @@ class SideBySide(Edit):
             context,
             _together(readers, pieces, _Layout(readers, args)),
             out,
-            fps=max(reader.info.fps for reader in readers),
-            end_s=end_s,
+            form=Form(max(reader.info.fps for reader in readers), end_s),
             sound=[pieces[args.sound - 1]] if args.sound else [],
             note="putting the videos together",
         )

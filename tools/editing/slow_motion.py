@@ -69,7 +69,7 @@ class SlowMotion(Edit):
         return pictures * each + length_s / ENCODING_SPEED
 
     def run(self, args: Args, context: ToolContext) -> Result:
-        from tools.editing.render import render_stream
+        from tools.editing.render import Form, render_stream
         from tools.editing.smooth import Made
         from tools.editing.soundtrack import Piece
         from tools.restoration.interpolators import choose
@@ -94,9 +94,7 @@ class SlowMotion(Edit):
                 context,
                 _frames(reader, pieces, interpolator, made),
                 out,
-                fps=reader.info.fps,
-                pixel_aspect=reader.info.pixel_aspect,
-                end_s=at_s,
+                form=Form(reader.info.fps, at_s, reader.info.pixel_aspect),
                 sound=pieces,
                 note="making frames up",
             )
