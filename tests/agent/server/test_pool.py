@@ -127,7 +127,7 @@ def test_a_worker_that_died_between_tasks_fails_none(shared: Shared) -> None:
         before = workers.stats()["quick"]["restarts"]
         pid = (await workers.call("quick", "echo", {"value": 1}))["pid"]
         os.kill(pid, signal.SIGKILL)
-        await until(lambda: not is_alive(pid))
+        await until(lambda: pid not in workers.pids())
         assert (await workers.call("quick", "echo", {"value": 1}))["pid"] != pid
         assert workers.stats()["quick"]["restarts"] == before + 1
 
