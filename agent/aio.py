@@ -247,6 +247,14 @@ class AsyncThread:
         """See Thread.pending."""
         return await self._do(lambda thread: thread.pending)
 
+    async def videos(self) -> list[str]:
+        """See Thread.videos."""
+        return await self._do(lambda thread: thread.videos)
+
+    async def latest(self) -> str:
+        """See Thread.latest."""
+        return await self._do(lambda thread: thread.latest)
+
     async def turns(self) -> list[SavedTurn]:
         """See Thread.turns."""
         return await self._do(lambda thread: thread.turns())

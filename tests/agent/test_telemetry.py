@@ -67,7 +67,7 @@ def of(span: ReadableSpan) -> dict[str, Any]:
     return dict(span.attributes or {})
 
 
-@pytest.mark.parametrize("parallel", [1, 3])
+@pytest.mark.parametrize("parallel", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_a_question_is_one_tree_of_spans(folder: Path, spans: InMemorySpanExporter, parallel: int) -> None:
     with OpenAIServer([called("note", "hello"), *[answered("It is noted.")] * 9]) as server:
         agent_in(folder, server.url, llm_parallel=parallel).thread("kitchen").ask(NOTE, [VIDEO])
@@ -129,6 +129,7 @@ def test_what_was_said_is_exported_only_when_that_is_wanted(
     assert "hunter22" not in written
 
 
+@pytest.mark.slow
 def test_without_opentelemetry_all_goes_on(folder: Path) -> None:
     code = f"""
 import sys
@@ -154,6 +155,7 @@ def test_only_the_agent_knows_of_opentelemetry() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "said", "exported"),
     [
@@ -285,6 +287,7 @@ def test_what_is_no_secret_stays(line: str) -> None:
     assert Redactor(["short"])(line) == line
 
 
+@pytest.mark.slow
 def test_the_commands_log_as_the_settings_say(folder: Path) -> None:
     variables = {"VIDERE_LOG": "json", "VIDERE_LOG_LEVEL": "debug", "VIDERE_HOME": str(folder / "library")}
     code = "import logging; from agent.cli import build_app; build_app()(['library'], standalone_mode=False); " + (
