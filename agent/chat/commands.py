@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agent.chat.lines import paths
 from agent.cli.tool import parse
 from tools.base import InvalidArguments, ToolResult
+from tools.wording import counted
 
 if TYPE_CHECKING:
     from agent.chat.session import Chat
@@ -173,7 +174,9 @@ def _evidence(chat: Chat, words: Sequence[str]) -> bool:
     cited = turn.answer.evidence
     number = words[0] if words else "1"
     if not number.isdecimal() or not 1 <= int(number) <= len(cited):
-        raise InvalidArguments(f"the answer has {len(cited)} piece(s) of evidence: /evidence 1 shows the first")
+        raise InvalidArguments(
+            f"the answer has {counted(len(cited), 'piece')} of evidence: /evidence 1 shows the first"
+        )
     picture, t_s = evidence_picture(cited[int(number) - 1], chat.agent.library)
     chat.screen.picture(picture)
     name = f"evidence-{turn.trace_id[:12]}-{number}-{t_s:.2f}s.png"
@@ -184,7 +187,7 @@ def _evidence(chat: Chat, words: Sequence[str]) -> bool:
 def _threads(chat: Chat, words: Sequence[str]) -> bool:
     if words:
         chat.open(" ".join(words))
-        chat.screen.say(f"{chat.thread.name}: {len(chat.thread.turns())} question(s)")
+        chat.screen.say(f"{chat.thread.name}: {counted(len(chat.thread.turns()), 'question')}")
         chat.tell_pending()
         return True
     rows = [
@@ -205,7 +208,9 @@ def _back(chat: Chat, words: Sequence[str]) -> bool:
     turns = chat.thread.turns()
     steps = words[0] if words else "1"
     if not steps.isdecimal() or not 1 <= int(steps) < len(turns):
-        raise InvalidArguments(f"there are {len(turns)} answered question(s): /back 1 forgets the latest of several")
+        raise InvalidArguments(
+            f"there are {counted(len(turns), 'answered question')}: /back 1 forgets the latest of several"
+        )
     left = len(turns) - int(steps)
     question = turns[left - 1].question
     # Also what was gone back from is there; the latest of its place and question is on the way to now.
@@ -213,7 +218,7 @@ def _back(chat: Chat, words: Sequence[str]) -> bool:
     point = next(one for one in points if one.question == question)
     chat.thread.back(point.id)
     chat.about(chat.thread.videos)
-    chat.screen.say(f"back at “{question}” ({left} question(s))")
+    chat.screen.say(f"back at “{question}” ({counted(left, 'question')})")
     return True
 
 

@@ -13,6 +13,7 @@ from agent.cli.errors import BAD_INPUT
 from agent.cli.progress import progress_bar
 from agent.cli.tracing import check_trace_file, drawn_tree, write_trace
 from agent.text import plain
+from tools.wording import counted
 
 if TYPE_CHECKING:
     from agent.thread import Thread
@@ -124,7 +125,9 @@ def trace(
     turns, pending = thread.turns(), thread.pending
     ids = [turn.trace_id for turn in turns] + ([pending.trace_id] if pending is not None else [])
     if question > len(ids) or not ids:
-        raise InvalidArguments(f"thread {name!r} has {len(ids)} question(s): 'videre thread show {name}' lists them")
+        raise InvalidArguments(
+            f"thread {name!r} has {counted(len(ids), 'question')}: 'videre thread show {name}' lists them"
+        )
     number = (question or len(ids)) - 1
     document = trace_document_from_snapshot(agent.store, ids[number], agent.library)
     if out is not None:
@@ -150,7 +153,7 @@ def back(name: Name, point: Annotated[str, typer.Argument(help="Id of a point wi
     """Go back to an answered question; what followed it is no longer part of the conversation."""
     thread = _thread(name)
     thread.back(point)
-    typer.echo(f"{name}: {len(thread.turns())} question(s)")
+    typer.echo(f"{name}: {counted(len(thread.turns()), 'question')}")
 
 
 @app.command()

@@ -20,6 +20,7 @@ from pydantic import ConfigDict, Field
 
 from tools.base import Effects, InvalidArguments, Tool, ToolArgs, ToolContext, ToolFailed, ToolResult
 from tools.types import Artifact, Perceived
+from tools.wording import counted
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult
@@ -85,7 +86,7 @@ class MountedTool(Tool):
         kept, cut = _kept(texts)
         data = answer.structured_content or {}
         found = len(kept) + len(files) + len(data)
-        told = f"{len(kept)} text(s), {len(files)} file(s)" + (", cut short" if cut else "")
+        told = f"{counted(len(kept), 'text')}, {counted(len(files), 'file')}" + (", cut short" if cut else "")
         return McpResult(
             summary=f"{self.name} gave {told}" if found else f"{self.name} gave nothing",
             status="ok" if found else "empty",

@@ -164,7 +164,10 @@ def _add_tools(server: MCPServer, desk: Desk) -> None:
         """Run one tool on videos; files that it makes are named in the result."""
         ids = await desk.watched(videos, context)
         asked = {"name": name, "videos": ids, "arguments": arguments or {}}
-        found = await desk.do("media", "tool", asked, context)
+        known = {tool["name"]: tool for tool in (await desk.do("quick", "tools", {}))["tools"]}
+        # Only the processes that answer know the key of a model that looks at pictures.
+        looks = name in known and known[name]["needs_vision"]
+        found = await desk.do("answer" if looks else "media", "tool", asked, context)
         return _result(found["summary"], found)
 
 

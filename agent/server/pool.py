@@ -17,6 +17,7 @@ from typing import Any, Literal
 from agent.server.options import ServerOptions
 from agent.server.process import WorkerLost, WorkerProcess
 from agent.settings import Settings
+from tools.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ class _Group:
         self._dispatch()
         if task in self.waiting:
             before = len(self.waiting) - 1
-            text = f"waiting for {before} other request(s)" if before else "waiting for a free worker"
+            text = f"waiting for {counted(before, 'other request')}" if before else "waiting for a free worker"
             task.tell({"event": "Progress", "trace_id": "", "text": text, "share": 0.0})
 
     def withdraw(self, task: Task) -> None:

@@ -11,6 +11,7 @@ from tools.editing.base import Edit, EditResult, seconds_to_write
 from tools.editing.cut import ENCODED
 from tools.editing.source import all_videos, find_sources
 from tools.types import Interval
+from tools.wording import counted
 
 
 class Concat(Edit):
@@ -63,7 +64,7 @@ class Concat(Edit):
                 for source, info in zip(sources, infos, strict=True)
                 for one in self.evidence(source, [Interval(0.0, info.duration_s)], model=ENCODED, note="joined")
             ],
-            artifacts=[out.artifact(f"{len(all_videos(sources))} video(s) joined, {done.duration_s:.2f} s")],
+            artifacts=[out.artifact(f"{counted(len(all_videos(sources)), 'video')} joined, {done.duration_s:.2f} s")],
             intervals=[Interval(0.0, info.duration_s) for info in infos],
             duration_s=done.duration_s,
         )

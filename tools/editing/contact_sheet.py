@@ -10,6 +10,7 @@ from pydantic import Field
 from tools.base import ToolContext
 from tools.editing.base import Edit, EditResult, spread, told
 from tools.editing.moments import WhenArgs, wanted
+from tools.wording import counted
 
 MODEL = "evenly spaced frames"
 
@@ -53,7 +54,7 @@ class ContactSheet(Edit):
         out = self.output(args, context, [source], model=MODEL, suffix=".png", stretches=[])
         out.write(encode_png(draw_sheet(cards, min(columns, len(cards)), cell)))
         return self.Result(
-            summary=f"{len(cards)} frame(s) of {source.title}{when.why} on one picture, {told(when.spans)}",
+            summary=f"{counted(len(cards), 'frame')} of {source.title}{when.why} on one picture, {told(when.spans)}",
             model=MODEL,
             evidence=self.evidence(source, when.spans, model=MODEL, note="on the sheet"),
             artifacts=[out.artifact(f"{len(cards)} frames of {source.title}", "image")],

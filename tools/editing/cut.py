@@ -11,6 +11,7 @@ from tools.base import ToolContext, ToolFailed
 from tools.editing.base import Edit, EditResult, merged, seconds_to_write, told
 from tools.editing.moments import WhenArgs, wanted
 from tools.types import Interval
+from tools.wording import counted
 
 if TYPE_CHECKING:
     from tools.editing.copying import KeySpan
@@ -76,7 +77,8 @@ class Cut(Edit):
                 done = copy_spans(context, reader, places, out)
             else:
                 done = render_pieces(context, [Piece(source.path, *span) for span in spans], out, note="cutting")
-        what = f"{len(spans)} stretch(es){why} of {source.title}: {told(spans)}; {done.duration_s:.2f} s in all"
+        kept = counted(len(spans), "stretch", "stretches")
+        what = f"{kept}{why} of {source.title}: {told(spans)}; {done.duration_s:.2f} s in all"
         return self.Result(
             summary=f"kept {what}, {'copied as they are' if copied else 'encoded'}",
             model=model,

@@ -15,6 +15,7 @@ from tools.base import ToolContext, ToolFailed
 from tools.editing.base import Edit, EditArgs, EditResult
 from tools.editing.provenance import cannot_write
 from tools.types import Artifact
+from tools.wording import counted
 
 if TYPE_CHECKING:
     from tools.editing.edl import Decision
@@ -52,7 +53,7 @@ class Export(Edit):
         else:
             artifacts, count = self._memory(args.format, context, source, out)
         return self.Result(
-            summary=f"{source.title} as {args.format}: {count} row(s) in {len(artifacts)} file(s)",
+            summary=f"{source.title} as {args.format}: {counted(count, 'row')} in {counted(len(artifacts), 'file')}",
             model=MODEL,
             artifacts=artifacts,
             num_rows=count,

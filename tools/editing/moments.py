@@ -15,6 +15,7 @@ from tools.editing.source import Source
 from tools.movements.kinds import SAID, read_asked
 from tools.text.similarity import containment
 from tools.types import Interval
+from tools.wording import counted
 
 if TYPE_CHECKING:
     from memory import VideoMemory
@@ -162,7 +163,7 @@ def _movements(memory: VideoMemory, context: ToolContext, _what: str, which: str
         raise InvalidArguments(f"{which!r} is no movement: give 'THING: MOVEMENT', e.g. 'red cup: lifted'")
     tracks = tracks_of(memory, said.thing)
     found = moved(context, memory.video.video_id, said, tracks) if tracks else []
-    names = [f"{len(tracks)} track(s) of {said.thing!r}, of which none does that"] if tracks else []
+    names = [f"{counted(len(tracks), 'track')} of {said.thing!r}, of which none does that"] if tracks else []
     return [Moment(one.movement.span, f"{said.thing!r} {SAID[said.kind]}", one.track.entity_id) for one in found], names
 
 

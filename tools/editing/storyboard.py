@@ -11,6 +11,7 @@ from tools.base import ToolContext
 from tools.editing.base import Edit, EditArgs, EditResult
 from tools.editing.moments import moments
 from tools.types import Artifact, Interval
+from tools.wording import counted
 
 if TYPE_CHECKING:
     from tools.editing.source import Source
@@ -64,7 +65,7 @@ class Storyboard(Edit):
                 last = first + len(cards)
                 artifacts.append(out.artifact(f"shots {first + 1}-{last} of {source.title}", "image"))
         return self.Result(
-            summary=f"{len(shots)} shot(s) of {source.title} on {len(artifacts)} page(s)",
+            summary=f"{counted(len(shots), 'shot')} of {source.title} on {counted(len(artifacts), 'page')}",
             model=MODEL,
             evidence=self.evidence(source, shots, model=MODEL, note="shot"),
             artifacts=artifacts,

@@ -14,6 +14,7 @@ from tools.editing.captions import Cue, CueTrack, apart, captions_of, read_capti
 from tools.editing.cut import COPIED, ENCODED
 from tools.editing.overlay_text import MARGIN, place
 from tools.types import Interval, Perceived
+from tools.wording import counted
 
 if TYPE_CHECKING:
     from tools.editing.provenance import OutFile
@@ -85,7 +86,7 @@ class Subtitles(Edit):
                 how = "burned in"
         shown = "; ".join(f"{' '.join(cue.text.split())!r} at {cue.start_s:.1f} s" for cue in cues[:SHOWN])
         return self.Result(
-            summary=f"{len(cues)} caption(s) for {source.title} {how}: {shown}"
+            summary=f"{counted(len(cues), 'caption')} for {source.title} {how}: {shown}"
             + ("; ..." if len(cues) > SHOWN else ""),
             model=model,
             evidence=self.evidence(source, spans, model=model, note="captioned"),

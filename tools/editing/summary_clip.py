@@ -13,6 +13,7 @@ from tools.editing.cut import ENCODED
 from tools.editing.moments import What
 from tools.editing.source import find_source
 from tools.types import Interval
+from tools.wording import counted
 
 if TYPE_CHECKING:
     from tools.editing.highlights import Limits
@@ -121,7 +122,7 @@ class SummaryClip(Edit):
         more = f" and {len(pieces) - MOST_TOLD} more" if len(pieces) > MOST_TOLD else ""
         return self.Result(
             summary=f"a summary of {done.duration_s:.2f} s{f' about {asked}' if asked else ''} out of {total_s:.2f} s "
-            f"of {titles}, {len(pieces)} piece(s): {told}{more}",
+            f"of {titles}, {counted(len(pieces), 'piece')}: {told}{more}",
             model=MODEL,
             evidence=[
                 found

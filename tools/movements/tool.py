@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from tools.base import Effects, Tool, ToolArgs, ToolContext, ToolFailed, ToolResult
 from tools.movements.kinds import SAID, Asked, Kind
 from tools.types import Evidence
+from tools.wording import counted
 
 MODEL = "boxes over time, camera motion removed"
 FOLLOW_HZ = 8.0
@@ -88,7 +89,7 @@ class FindMovements(Tool):
         return self.Result(
             summary=f"{args.thing!r} {said} at {listed}{more}"
             if found
-            else f"{args.thing!r} was followed ({len(tracks)} track(s)), and nothing of it {said}",
+            else f"{args.thing!r} was followed ({counted(len(tracks), 'track')}), and nothing of it {said}",
             status="ok" if found else "empty",
             confidence=max((one.confidence for one in found), default=0.5),
             model=MODEL,
