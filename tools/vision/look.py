@@ -51,7 +51,7 @@ class Look(Tool):
         video, vision = context.video_id(args.video), vision_of(context)
         frames = _frames(args, context, video)
         views = views_of(frames, args.layout, SIDE_PX[args.detail], args.box)
-        prompt = f"Question about {counted(len(frames), 'frame')}: {args.question}"
+        prompt = f"Question about these {counted(len(frames), 'frame')}: {args.question}"
         if args.box is not None:
             prompt = f"The frames are cut out of larger pictures.\n{prompt}"
         said = vision.ask(views, prompt, _Reply)
