@@ -44,6 +44,7 @@ def main() -> int:
             print(f"videre: {error}", file=sys.stderr)
             return 2
     print(f'\nPictures of the evidence: {args.out}/   Next: .venv/bin/videre ask VIDEO "question"')
+    print("The page, for your browser: .venv/bin/videre serve")
     return status
 
 
