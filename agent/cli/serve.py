@@ -96,8 +96,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _log(access: bool) -> None:
-    """Warnings to stderr; requests as well where they are wanted."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    """Requests to stderr where they are wanted."""
     if access:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(message)s"))

@@ -26,7 +26,7 @@ from evals.suites.clips import ClipsSuite
 from tools.base import ToolFailed
 
 ANSWER_P95_S, FIRST_P95_S, RECOVERY_S = 3.0, 0.2, 5.0
-"""What is to be reached on two cores (ecosystem.md, ii.6)."""
+"""What is to be reached on two cores."""
 THINK_S = 2.0
 OVERLOAD = 10
 """So many times the clients."""

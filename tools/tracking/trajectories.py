@@ -46,7 +46,7 @@ class Drift:
     """Log of their change of scale against the background."""
     num_points: int
     box: Box
-    """Around the moving points at the end, source pixels."""
+    """Around the moving points at the beginning, source pixels."""
 
 
 def drift_of(frames: Iterable[Frame], wanted: str = "") -> Drift | None:
@@ -66,8 +66,8 @@ def drift_of(frames: Iterable[Frame], wanted: str = "") -> Drift | None:
         return None
     side = float(max(first.gray.shape))
     shift, raw = residual[moving].mean(axis=0) / side, (end - start)[moving].mean(axis=0) / side
-    x1, y1 = np.percentile(end[moving], 5, axis=0) * last.scale
-    x2, y2 = np.percentile(end[moving], 95, axis=0) * last.scale
+    x1, y1 = np.percentile(start[moving], 5, axis=0) * first.scale
+    x2, y2 = np.percentile(start[moving], 95, axis=0) * first.scale
     return Drift(
         start_s=first.t_s,
         end_s=last.t_s,

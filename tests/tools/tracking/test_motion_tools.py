@@ -93,6 +93,9 @@ def test_list_objects_filters(two_shots: ToolContext) -> None:
 def test_track_motion_finds_direction_and_approach(two_shots: ToolContext) -> None:
     first: Any = TrackMotion().call({"end_s": 2.0}, two_shots)
     assert (first.direction, first.colour) == ("right", "red")
+    (begin,) = [item.box for item in first.evidence if "first seen" in item.note]
+    (way,) = [item.box for item in first.evidence if item.end_s > item.start_s]
+    assert begin.x1 < way.centre[0] < begin.x2  # a box belongs to the first moment of its interval
     assert first.direction_confidence >= 0.8
     assert first.dx == pytest.approx(140 / 320, abs=0.08)
     assert first.evidence
