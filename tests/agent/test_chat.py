@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import io
 import json
 import os
@@ -340,6 +341,7 @@ class Terminal:
             preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0),
         )
         os.close(theirs)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end in the middle of a character
         self.seen = ""
 
     def until(self, text: str, deadline_s: float = 120) -> str:
@@ -349,7 +351,7 @@ class Terminal:
             assert time.monotonic() < end, self.seen
             if select.select([self._ours], [], [], 0.2)[0]:
                 try:
-                    self.seen += os.read(self._ours, 65536).decode("utf-8", "replace")
+                    self.seen += self._decoder.decode(os.read(self._ours, 65536))
                 except OSError as error:  # the other end is gone
                     raise AssertionError(self.seen) from error
         before, _, self.seen = self.seen.partition(text)
@@ -385,6 +387,7 @@ def test_at_a_terminal_control_c_cancels_the_question_and_not_the_chat(folder: P
             assert "clip of 2" in terminal.until("› ")
             terminal.type("\x03")
             terminal.until("leaves")
+            terminal.until("› ")
             terminal.type("\x04")
             assert terminal.process.wait(60) == 0
         finally:

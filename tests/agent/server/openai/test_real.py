@@ -126,7 +126,8 @@ def test_chats_go_on_after_the_server_was_killed(server: Running, messages: list
 def test_a_stopped_question_makes_way_for_another_in_its_chat(server: Running, messages: list[Any]) -> None:
     said = ask(server, messages)
     slow = then(messages, said, "Make a slow motion of all of it.")
-    with httpx2.Client(trust_env=False, timeout=1.0) as http, pytest.raises(httpx2.TimeoutException):
+    hasty = httpx2.Timeout(10.0, read=0.05)
+    with httpx2.Client(trust_env=False, timeout=hasty) as http, pytest.raises(httpx2.TimeoutException):
         http.post(f"{server.url}/v1/chat/completions", json={"model": "videre", "messages": slow})
     assert "list_shots" in ask(server, then(messages, said, "How do you know?"))
     deadline = time.monotonic() + 30
