@@ -25,5 +25,7 @@ def doctor() -> None:
         console.print(f"[red]plug-in {name} failed to load:[/] {why}", highlight=False)
     if agent.settings.llm_model:
         console.print("Questions, and what was read and heard in their videos, go to the language model named above.")
-    else:
+    elif not agent.settings.mcp_servers:
         console.print("Nothing leaves this machine: no tool of this installation uses the network.")
+    if agent.settings.mcp_servers:
+        console.print(f"What their tools are called with goes to MCP servers: {', '.join(agent.settings.mcp_servers)}.")
