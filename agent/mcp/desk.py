@@ -12,8 +12,8 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 
 from agent.server.artifacts import artifacts_folder
-from agent.server.openai.steps import Steps
 from agent.server.pool import Busy, TaskFailed
+from agent.server.steps import Steps
 
 if TYPE_CHECKING:
     from agent.server.jobs import Jobs

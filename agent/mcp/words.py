@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from agent.server.openai.text import said_of
+from agent.server.answer_text import said_of
 
 Json = dict[str, Any]
 

@@ -12,15 +12,15 @@ from pathlib import PurePath
 from typing import Any
 
 from agent.run import Effort
+from agent.server.answer_text import Said, approval_text, said_of
 from agent.server.asking import Question
 from agent.server.errors import ApiError
 from agent.server.openai.chats import Chats, Place, history_of, new_thread
 from agent.server.openai.chores import chore
 from agent.server.openai.parts import Reference, Turn
-from agent.server.openai.steps import Steps
-from agent.server.openai.text import Said, approval_text, said_of
 from agent.server.openai.videos import Found, by_name, find, which
 from agent.server.services import Services
+from agent.server.steps import Steps
 from agent.store.database import StoreError
 
 YES = re.compile(r"\W*(y|yes|yeah|yep|ok|okay|sure|agreed?|allow(ed)?|approved?|do it|go ahead|please do)\b", re.I)

@@ -12,6 +12,7 @@ from typing import Any
 import fastapi
 from fastapi.responses import JSONResponse, Response
 
+from agent.server.answer_text import Said
 from agent.server.depends import Serving, router_of
 from agent.server.errors import ApiError
 from agent.server.openai.asking import Reply, Request, check_last, reply
@@ -19,7 +20,6 @@ from agent.server.openai.chats import Chats
 from agent.server.openai.delivery import ANSWER, collected, data_frame, failure_of, gone, unless_gone
 from agent.server.openai.models import effort_of, fingerprint
 from agent.server.openai.parts import turn_of
-from agent.server.openai.text import Said
 from agent.server.openai.wire import ChatRequest, tokens
 from agent.server.sse import EventStream
 

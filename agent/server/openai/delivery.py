@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from fastapi import Request
 from fastapi.responses import Response
 
+from agent.server.answer_text import Said
 from agent.server.errors import ApiError, as_api_error, errors
 from agent.server.leaving import GONE, left
 from agent.server.openai.asking import Reply
-from agent.server.openai.text import Said
 
 log = logging.getLogger(__name__)
 

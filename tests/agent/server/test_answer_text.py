@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.server.openai.text import Said, approval_text, said_of
+from agent.server.answer_text import Said, approval_text, said_of
 
 BASE = "http://here:8000"
 EVIDENCE = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from agent.server.openai.steps import shortened
+from agent.server.steps import shortened
 
 MAX_EVIDENCE, MAX_OTHERS = 8, 3
 MAX_QUOTE = 200

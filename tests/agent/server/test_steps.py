@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.server.openai.steps import MAX_CALL, Steps, in_short
+from agent.server.steps import MAX_CALL, Steps, in_short
 
 CALL = 'find_text({"min_confidence": null, "query": "exit", "top": 3})'
 
