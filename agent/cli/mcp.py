@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
 
 
 def mcp() -> None:
@@ -19,14 +23,12 @@ def mcp() -> None:
     anyio.run(_serve, Settings.read())
 
 
-async def _serve(settings: object) -> None:
+async def _serve(settings: Settings) -> None:
     from agent.mcp.desk import Desk
     from agent.mcp.server import mcp_server
     from agent.server.options import ServerOptions
     from agent.server.pool import WorkerPool
-    from agent.settings import Settings
 
-    assert isinstance(settings, Settings)
     options = ServerOptions.of(settings)
     options = replace(options, folder=options.folder.with_name("mcp"))  # `videre serve` keeps its own to itself
     options.folder.mkdir(parents=True, exist_ok=True)

@@ -88,9 +88,11 @@ class Desk:
 
     def made(self, question: str, name: str) -> Path | None:
         """A file that was made for a question; None when there is none of that name."""
+        if {"/", "\\"} & set(question) or ".." in question:
+            return None
         folder = artifacts_folder(self.options.folder) / question
-        found = [path for path in folder.glob("*") if path.name == name and path.is_file() and not path.is_symlink()]
-        return found[0] if found and not {"/", "\\", ".."} & set(question) else None
+        found = (path for path in folder.glob("*") if path.name == name and path.is_file() and not path.is_symlink())
+        return next(found, None)
 
     def _placed(self, value: Any) -> Any:
         """A result in which files that were made are named so that the client finds them."""
