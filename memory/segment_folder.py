@@ -83,11 +83,12 @@ class SegmentFolder:
         parts = (part, part) if part is not None else None
         name = segment_name(extractor, version, params, parts)
         self._store.tidy(self.path, MANIFEST)
-        if not self._renewed(name):
+        if not (self.is_intact(name) and self._renewed(name)):
             facts: dict[str, Any] = {"extractor": extractor, "version": version, "params": dict(params)}
             if parts is not None:
                 facts["parts"] = parts
             self._publish(name, segment_files(self._naming, facts, self._video_id, tables))
+            self._renewed(name)  # what another process published in our place may be older than another run
         self._remove_superseded(name)
         return self._folder(name)
 
@@ -98,9 +99,7 @@ class SegmentFolder:
         self._store.publish(self._folder(name), files, MANIFEST)
 
     def _renewed(self, name: str) -> bool:
-        """Whether the segment is there; it then counts as published now, if another run was published since."""
-        if not self.is_intact(name):
-            return False
+        """Let a segment count as published now, if another run was published since; False when it is gone."""
         mine = self._published(name)
         if any(supersedes(name, other) and self._published(other) > mine for other in self.names()):
             try:

@@ -113,6 +113,28 @@ def test_a_run_that_is_written_again_counts_again(tmp_path: Path) -> None:
     assert set(tmp_path.iterdir()) == {first}
 
 
+class Outrun(LocalStore):
+    """Another process publishes an equal segment just before ours; what it wrote is older than `other`."""
+
+    def __init__(self, root: Path, other: Path) -> None:
+        super().__init__(root)
+        self.other = other
+
+    def publish(self, folder: str, files: Any, seal: str) -> None:
+        before = self.modified_s(str(self.other / seal)) - 1
+        super().publish(folder, files, seal)
+        os.utime(self.root / folder / seal, (before, before))
+        super().publish(folder, files, seal)
+
+
+def test_a_writer_that_was_outrun_still_supersedes_what_was_there(tmp_path: Path) -> None:
+    other = write(tmp_path, hz=3)
+    store = Outrun(tmp_path.parent, other)
+    last = SegmentFolder(store, tmp_path.name, VIDEO).write("shots", "1", {"hz": 2}, {"shot": SHOTS})
+    assert [path.name for path in tmp_path.iterdir()] == [Path(last).name]
+    assert only(read_snapshot(tmp_path), "shots").params == {"hz": 2}
+
+
 def test_an_extractor_that_found_nothing_has_a_segment(tmp_path: Path) -> None:
     write(tmp_path, [])
     snapshot = read_snapshot(tmp_path)
