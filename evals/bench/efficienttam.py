@@ -1,4 +1,4 @@
-"""Benchmark `tam`: EfficientTAM-Ti 512 with random weights on the judo frames, one object and eight, on a CPU.
+"""Benchmark `tam`: EfficientTAM-Ti 512 with random weights on the judo frames, one object and eight.
 
 With a checkout of yformer/EfficientTAM its predictor runs in the same process with the same weights, pictures and
 masks, taking turns with ours frame by frame, so that both meet the same load of the machine. Nothing is told where the
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from evals.bench.kernels import matmul_flops
+from evals.bench.kernels import matmul_flops, synchronise
 from evals.bench.memory_queries import resident_bytes
 from evals.bench.result import BenchOptions, Result
 from tools.base import InvalidArguments, ToolFailed
@@ -34,7 +34,7 @@ from tools.segmentation.models.config import Config
 from tools.segmentation.models.efficienttam import SIZES, EfficientTAM
 from tools.segmentation.predictor import Mask, Options, VideoPredictor
 
-NAME, SEED, CPU = "ti_512x512", 0, torch.device("cpu")
+NAME, SEED = "ti_512x512", 0
 AHEAD, SLOWER = 1.3, 2.0
 """At least so many times as fast as upstream for one object; eight objects take less than so many times as long."""
 SEVERAL = 8
@@ -59,8 +59,9 @@ def run(options: BenchOptions) -> Iterator[Result]:
         return
     files = sorted(folder.glob("[0-9]*.jpg"))
     pictures = [read_picture(file) for file in files]
-    network = random_network(SIZES[NAME])
-    limit = matmul_flops(CPU, torch.float32)
+    device = torch.device(options.device)
+    network = random_network(SIZES[NAME]).to(device)
+    limit = matmul_flops(device, torch.float32)
     yield Result("limit: matrix product, float32", limit / 1e9, "GFLOP/s")
     seconds = {}
     for count, repeats in ((1, REPEATS), (SEVERAL, 1)):
@@ -72,7 +73,7 @@ def run(options: BenchOptions) -> Iterator[Result]:
             runs = [_ours(network, pictures, masks)]
             if options.upstream is not None:
                 runs.append(_upstream(network, options.upstream, folder, pictures, masks))
-            for found in take_turns(runs, len(pictures) - 1 if count == 1 else SETTLED + TIMED):
+            for found in take_turns(runs, len(pictures) - 1 if count == 1 else SETTLED + TIMED, device):
                 ours.append(found[0])
                 theirs += found[1:]
         name = f"{count} object{'s'[: count > 1]}"
@@ -81,6 +82,8 @@ def run(options: BenchOptions) -> Iterator[Result]:
     for kind, label in enumerate(("wall", "processor")):
         ratio = seconds[SEVERAL][kind] / seconds[1][kind]
         yield Result(f"{SEVERAL} objects: times as long as one, {label}", ratio, "1", target=SLOWER)
+    if device.type != "cpu":
+        return
     yield from _shares(network, pictures, limit)
     options.progress(f"memory over {LONG} frames")
     yield from grown(random_network(replace(SIZES[NAME], image_size=SMALL_SIDE)), pictures, SHORT, LONG)
@@ -130,12 +133,13 @@ def _upstream(
         sys.path.insert(0, str(checkout))
     from efficient_track_anything.build_efficienttam import build_efficienttam_video_predictor
 
+    device = network.no_obj_ptr.device
     predictor = build_efficienttam_video_predictor(
-        f"configs/efficienttam/efficienttam_{NAME}.yaml", device="cpu", apply_postprocessing=False
+        f"configs/efficienttam/efficienttam_{NAME}.yaml", device=str(device), apply_postprocessing=False
     )
     predictor.load_state_dict(network.state_dict())
     state = predictor.init_state(str(folder))
-    state["images"] = torch.cat([to_model(picture, predictor.image_size, CPU) for picture in pictures])
+    state["images"] = torch.cat([to_model(picture, predictor.image_size, device) for picture in pictures])
     state["cached_features"].clear()
     for k, mask in enumerate(masks):
         predictor.add_new_mask(state, 0, k, mask)
@@ -143,13 +147,14 @@ def _upstream(
         yield logits[:, 0]
 
 
-def take_turns(runs: Sequence[Iterator[Tensor]], num_frames: int) -> Iterator[list[Took]]:
+def take_turns(runs: Sequence[Iterator[Tensor]], num_frames: int, device: torch.device) -> Iterator[list[Took]]:
     """What each run takes for a frame, one after the other, for the frames on which all slots are taken."""
     for frame in range(num_frames):
         took, found = [], []
         for steps in runs:
             wall, processor = time.perf_counter(), time.process_time()
             found.append(next(steps))
+            synchronise(device)
             took.append((time.perf_counter() - wall, time.process_time() - processor))
         for other in found[1:]:
             error = float((other - found[0]).abs().max() / found[0].abs().max())

@@ -100,10 +100,10 @@ def seconds(call: Callable[[], object], device: torch.device) -> float:
     """Shortest of REPEATS runs, after WARM_UP: other processes only ever add to it."""
     taken = []
     for turn in range(WARM_UP + REPEATS):
-        _synchronise(device)
+        synchronise(device)
         began = time.perf_counter()
         call()
-        _synchronise(device)
+        synchronise(device)
         if turn >= WARM_UP:
             taken.append(time.perf_counter() - began)
     return min(taken)
@@ -123,6 +123,6 @@ def copy_bytes_per_s(device: torch.device) -> float:
     return 2 * len(source) / seconds(lambda: target.copy_(source), device)
 
 
-def _synchronise(device: torch.device) -> None:
+def synchronise(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)

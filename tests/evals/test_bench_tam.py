@@ -20,13 +20,13 @@ def steps(scale: float, count: int = SETTLED + 3) -> Iterator[Tensor]:
 
 
 def test_only_frames_with_all_slots_taken_are_timed() -> None:
-    took = list(take_turns([steps(1.0), steps(1.0)], SETTLED + 3))
+    took = list(take_turns([steps(1.0), steps(1.0)], SETTLED + 3, torch.device("cpu")))
     assert [len(times) for times in took] == [2, 2, 2]
 
 
 def test_no_times_are_told_when_the_masks_differ() -> None:
     with pytest.raises(ToolFailed, match="frame 1 differ from ours by"):
-        list(take_turns([steps(1.0), steps(1.1)], SETTLED + 3))
+        list(take_turns([steps(1.0), steps(1.1)], SETTLED + 3, torch.device("cpu")))
 
 
 def test_a_session_over_many_frames_takes_no_more_than_over_few() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tools.foreground.made import Triples, triples, videos
 from tools.foreground.model import Foreground, foregrounds
-from tools.foreground.mustan import OFFSET, SIZES, TINY, Mustan, mustan_loss
+from tools.foreground.mustan import OFFSET, SIZES, SMALL, TINY, Mustan, mustan_loss
 from tools.foreground.mustan_segmenter import MustanSegmenter
 from tools.media.frame import Frame
 from tools.nn.course import HELD_OUT, Course, Recipe
@@ -34,12 +34,12 @@ class MustanCourse(Course[Mustan, Triples]):
     frames = 2 * OFFSET + 1
 
     def __init__(self, kind: Literal["mustan1", "mustan2"]) -> None:
-        self.configs = {"tiny": TINY[kind], "full": SIZES[kind]}
+        self.configs = {"small": SMALL[kind], "tiny": TINY[kind], "full": SIZES[kind]}
 
     def batches(self, recipe: Recipe, *, workers: int = 0) -> NumberedBatches[Triples]:
-        """A moment each of short clips; they are quickly made, so `workers` is not needed."""
+        """A moment each of short clips."""
         made = videos(SIDE_PX, num_frames=recipe.frames, seed=recipe.seed)
-        return NumberedBatches(partial(triples, made, recipe.batch_size))
+        return NumberedBatches(partial(triples, made, recipe.batch_size), workers=workers)
 
     def loss(self, model: nn.Module, batch: Triples) -> Mapping[str, Tensor]:
         """`bce` and `dice`."""

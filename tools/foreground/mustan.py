@@ -49,6 +49,8 @@ class MustanConfig:
 
 SIZES = {"mustan1": MustanConfig("mustan1"), "mustan2": MustanConfig("mustan2")}
 """Parameters, ours, counted (none are published): 25,122,369 and 14,632,577."""
+SMALL = {kind: MustanConfig(kind, "plain", (32, 64, 128, 256)) for kind in ("mustan1", "mustan2")}
+"""Weights of at most 12 MB: 3,016,769 and 2,016,385 parameters."""
 TINY = {kind: MustanConfig(kind, "plain", (16, 32, 64)) for kind in ("mustan1", "mustan2")}
 """The small configuration that trains on a CPU: 185,633 and 123,329 parameters."""
 

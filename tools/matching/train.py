@@ -80,19 +80,21 @@ def fit(
     folder: Path,
     *,
     device: str = "cpu",
+    workers: int = 0,
     resume: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> PairNetwork:
     """Train into `folder`, and give the network with the weights that were exported (float16, in eval mode).
 
     `folder` gets `config.json` and `model.safetensors` (`from_pretrained(folder)` loads them), the checkpoint and
-    the log of the loop, `run.json` and the labels of the clips. Raises InvalidArguments when the folder holds another
-    run, or one that nobody asked to resume; and as `tools.nn.train`, Cancelled after a checkpoint among it.
+    the log of the loop, `run.json` and the labels of the clips. `workers` processes make pairs ahead. Raises
+    InvalidArguments when the folder holds another run, or one that nobody asked to resume; and as `tools.nn.train`,
+    Cancelled after a checkpoint among it.
     """
     recipe.check()
     model = fresh(recipe.model, recipe.size, recipe.base, recipe.seed)
     claim(folder, recipe, resume=resume)
-    batches = NumberedBatches(_examples(recipe, folder, device))
+    batches = NumberedBatches(_examples(recipe, folder, device), workers=workers)
     objective = TRAINEES[recipe.model].objective
     return train_into(folder, model.to(device), objective, batches, recipe.training(), cancelled)
 
@@ -144,13 +146,14 @@ def main(
         float, typer.Option(min=0.0, help="Largest rate; 0 = the model's own.")
     ] = Recipe.learning_rate,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, pairs and augmentation.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that make pairs ahead.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
 ) -> None:
     """Train a matcher, on a GPU where there is one, and measure it on made pairs."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     recipe = Recipe(model, size, steps, batch_size, side_px, learning_rate, seed, clips, base)
     with command() as cancelled:
-        trained = fit(recipe, out, device=device, resume=resume, cancelled=cancelled)
+        trained = fit(recipe, out, device=device, workers=workers, resume=resume, cancelled=cancelled)
     right, number = share_near(trained, side_px=side_px, seed=seed, num_pairs=16, device=device)
     typer.echo(f"{right:.1%} of {number:.1f} matches a pair are right on 16 made pairs; saved to {out}")
 

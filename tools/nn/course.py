@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tools.base import InvalidArguments
 from tools.nn.figures import Figures, write_figures
 from tools.nn.pretrained import Pretrained
-from tools.nn.run_folder import claim, command, train_into
+from tools.nn.run_folder import RUN, claim, command, train_into
 from tools.nn.train import Batches, OptimizerConfig, TrainConfig
 
 HELD_OUT = 1_000_003
@@ -88,7 +88,7 @@ class Course(ABC, Generic[M, B]):
 
     @abstractmethod
     def batches(self, recipe: Recipe, *, workers: int = 0) -> Batches[B]:
-        """Endless made batches; `workers` processes may make them ahead."""
+        """Endless made batches; `workers` processes make them ahead, 0 makes them here."""
 
     @abstractmethod
     def loss(self, model: nn.Module, batch: B) -> Mapping[str, Tensor]:
@@ -136,45 +136,60 @@ def training_command(program: str, courses: Mapping[str, Course[Any, Any]]) -> t
     def main(
         model: Annotated[str, typer.Option(help="Which network.")],
         out: Annotated[Path, typer.Option(help="Folder for weights, model card, checkpoint and log.")],
-        steps: Annotated[int, typer.Option(min=1, help="Updates of the weights.")],
+        steps: Annotated[int | None, typer.Option(min=1, help="Updates of the weights.")] = None,
         config: Annotated[str | None, typer.Option(help="Size of the network; empty = the small one.")] = None,
         batch_size: Annotated[int | None, typer.Option(min=1, help="Samples of a step.")] = None,
         frames: Annotated[int | None, typer.Option(min=1, help="Frames of a clip.")] = None,
         learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Largest rate.")] = None,
         seed: Annotated[int, typer.Option(min=0, help="Of weights and data.")] = 0,
-        workers: Annotated[int, typer.Option(min=0, help="Processes that make data ahead, where it takes long.")] = 0,
+        workers: Annotated[int, typer.Option(min=0, help="Processes that make data ahead.")] = 0,
         resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
+        measure: Annotated[bool, typer.Option("--measure", help="Only measure the run that ended there.")] = False,
     ) -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         with command() as cancelled:
             if model not in courses:
                 raise InvalidArguments(f"there is no model {model!r}; choose of {', '.join(courses)}")
             course = courses[model]
-            recipe = course.recipe(
-                model,
-                steps,
-                config=config,
-                batch_size=batch_size,
-                frames=frames,
-                learning_rate=learning_rate,
-                seed=seed,
-                amp="bfloat16" if device == "cuda" else "off",
-            )
-            trained = fit(course, recipe, out, device=device, workers=workers, resume=resume, cancelled=cancelled)
+            if measure:
+                recipe = _recorded(out)
+                trained = course.kind.from_pretrained(out).to(device)
+            elif steps is None:
+                raise InvalidArguments("how many --steps shall it learn?")
+            else:
+                recipe = course.recipe(
+                    model,
+                    steps,
+                    config=config,
+                    batch_size=batch_size,
+                    frames=frames,
+                    learning_rate=learning_rate,
+                    seed=seed,
+                    amp="bfloat16" if device == "cuda" else "off",
+                )
+                trained = fit(course, recipe, out, device=device, workers=workers, resume=resume, cancelled=cancelled)
             figures = course.measure(trained, recipe)
-            _write(out, program, trained, recipe, figures, device)
+            _write(out, program, trained, recipe, figures)
         typer.echo(json.dumps(figures.rows()))
 
     return app
 
 
-def _write(out: Path, program: str, trained: Pretrained, recipe: Recipe, figures: Figures, device: str) -> None:
+def _recorded(folder: Path) -> Recipe:
+    """The recipe of a run that ended. Raises InvalidArguments where there is none."""
+    try:
+        return Recipe(**json.loads((folder / RUN).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InvalidArguments(f"{folder} holds no run to measure: train one there with --steps") from error
+
+
+def _write(out: Path, program: str, trained: Pretrained, recipe: Recipe, figures: Figures) -> None:
     options = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in asdict(recipe).items() if key != "amp")
     write_figures(
         out,
         figures,
         name=f"{type(trained).__name__} {recipe.config}",
         command=f"python -m {program} {options} --out FOLDER",
-        recipe=asdict(recipe) | {"device": device},
+        recipe=asdict(recipe),
         parameters=sum(p.numel() for p in trained.parameters()),
     )

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -23,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tools.ahead import made_ahead
 from tools.base import Cancelled, InvalidArguments, ToolFailed
 
 B = TypeVar("B")
@@ -47,13 +49,22 @@ class Batches(Protocol[B_co]):
 
 
 class NumberedBatches(Iterator[B]):
-    """Batches made from their number alone: `make(0)`, `make(1)` and so on."""
+    """Batches made from their number alone: `make(0)`, `make(1)` and so on.
 
-    def __init__(self, make: Callable[[int], B]) -> None:
-        self._make, self._next = make, 0
+    `workers` processes make them ahead (see `made_ahead`); 0 makes them here. Batches are the same either way.
+    """
+
+    def __init__(self, make: Callable[[int], B], *, workers: int = 0) -> None:
+        self._make, self._workers, self._next = make, workers, 0
+        self._coming: Iterator[B] | None = None
 
     def __next__(self) -> B:
-        batch = self._make(self._next)
+        if self._coming is None:
+            if self._workers:
+                self._coming = made_ahead(self._make, self._next, workers=self._workers)
+            else:
+                self._coming = map(self._make, count(self._next))
+        batch = next(self._coming)
         self._next += 1
         return batch
 
@@ -61,7 +72,7 @@ class NumberedBatches(Iterator[B]):
         return {"next": self._next}
 
     def load_state_dict(self, state: Json) -> None:
-        self._next = int(state["next"])
+        self._next, self._coming = int(state["next"]), None
 
 
 @dataclass(frozen=True)

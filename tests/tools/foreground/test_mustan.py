@@ -12,14 +12,15 @@ from torch import Tensor
 from tools.base import InvalidArguments
 from tools.foreground.course import f_measure
 from tools.foreground.made import Triples
-from tools.foreground.mustan import SIZES, TINY, Mustan, MustanConfig, mustan_loss
+from tools.foreground.mustan import SIZES, SMALL, TINY, Mustan, MustanConfig, mustan_loss
 from tools.nn.checkpoint import CheckpointError
 from tools.nn.resnet import ResNet
 
 COUNTED = {"mustan1": 25_122_369, "mustan2": 14_632_577}
+COUNTED_SMALL = {"mustan1": 3_016_769, "mustan2": 2_016_385}
 COUNTED_TINY = {"mustan1": 185_633, "mustan2": 123_329}
 KINDS = ["mustan1", "mustan2"]
-SMALL = {kind: replace(TINY[kind], widths=(8, 16)) for kind in KINDS}
+NARROW = {kind: replace(TINY[kind], widths=(8, 16)) for kind in KINDS}
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +31,9 @@ def seed() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_sizes_have_the_counted_number_of_parameters(kind: str) -> None:
     with torch.device("meta"):
-        full, tiny = Mustan(SIZES[kind]), Mustan(TINY[kind])
+        full, small, tiny = Mustan(SIZES[kind]), Mustan(SMALL[kind]), Mustan(TINY[kind])
     assert sum(p.numel() for p in full.parameters()) == COUNTED[kind]
+    assert sum(p.numel() for p in small.parameters()) == COUNTED_SMALL[kind]
     assert sum(p.numel() for p in tiny.parameters()) == COUNTED_TINY[kind]
 
 
@@ -86,15 +88,15 @@ def test_open_gates_leave_the_features_as_they_are() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_weights_are_saved_and_loaded(kind: str, tmp_path: Path) -> None:
-    model = Mustan(SMALL[kind]).eval()
+    model = Mustan(NARROW[kind]).eval()
     model.save_pretrained(tmp_path)
     loaded = Mustan.from_pretrained(tmp_path)
-    assert loaded.config == SMALL[kind]
+    assert loaded.config == NARROW[kind]
     triple = torch.rand(1, 3, 3, 16, 16)
     torch.testing.assert_close(loaded(triple), model(triple))
     (tmp_path / "config.json").unlink()
     with pytest.raises(CheckpointError, match="mis-shaped"):
-        Mustan.from_pretrained(tmp_path, config=replace(SMALL[kind], widths=(8, 24)))
+        Mustan.from_pretrained(tmp_path, config=replace(NARROW[kind], widths=(8, 24)))
 
 
 def test_imagenet_weights_in_the_layout_of_torchvision_fit_the_frame_encoder() -> None:
@@ -160,7 +162,7 @@ def learn(model: Mustan, steps: int, make: list[Triples], learning_rate: float) 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_learns_a_few_moments_by_heart(kind: str) -> None:
     batch = look_alikes(3, torch.Generator().manual_seed(1), side=24)
-    model = Mustan(SMALL[kind])
+    model = Mustan(NARROW[kind])
     before = f_of(model, batch)
     after = f_of(learn(model, 90, [batch], 1e-2), batch)
     assert before < 0.6

@@ -18,6 +18,7 @@ from tools.foreground.mustan import OFFSET, TINY, Mustan
 from tools.foreground.mustan_segmenter import MustanSegmenter, find_weights
 from tools.media.frame import Frame
 from tools.nn.course import training_command
+from tools.nn.figures import FIGURES
 
 
 def frames(num: int, size: tuple[int, int] = (20, 30)) -> list[Frame]:
@@ -80,16 +81,28 @@ def test_training_writes_a_model_that_segments_and_how_well(tmp_path: Path, monk
     monkeypatch.setattr(training, "HELD_OUT_CLIPS", 1)
     monkeypatch.setattr(training, "HELD_OUT_FRAMES", 7)
     app = training_command("tools.segmentation.train", {"mustan": training.MustanCourse("mustan2")})
-    options = ["--model", "mustan", "--steps", "2", "--batch-size", "2", "--out", str(tmp_path / "mustan")]
-    told = CliRunner().invoke(app, options)
+    place = ["--model", "mustan", "--out", str(tmp_path / "mustan")]
+    told = CliRunner().invoke(app, [*place, "--steps", "2", "--batch-size", "2", "--config", "tiny"])
     assert told.exit_code == 0, told.output
     assert "F of the mask of what moves, by the back end without weights" in told.output
+    figures = (tmp_path / "mustan" / FIGURES).read_text()
+    (tmp_path / "mustan" / FIGURES).unlink()
+    assert CliRunner().invoke(app, [*place, "--measure"]).exit_code == 0
+    assert (tmp_path / "mustan" / FIGURES).read_text() == figures
     folder = find_weights(tmp_path)
     assert folder is not None
     loaded = MustanSegmenter.from_pretrained(folder)
     assert loaded.network.config == TINY["mustan2"]
     assert find_weights(None) is find_weights(tmp_path / "mustan") is None
     assert len(list(loaded.stream(frames(2)))) == 2
+
+
+def test_a_command_that_cannot_train_or_measure_says_what_it_needs(tmp_path: Path) -> None:
+    app = training_command("tools.segmentation.train", {"mustan": training.MustanCourse("mustan2")})
+    place = ["--model", "mustan", "--out", str(tmp_path)]
+    for options, message in (([], "how many --steps"), (["--measure"], "holds no run to measure")):
+        told = CliRunner().invoke(app, [*place, *options])
+        assert (told.exit_code, message in told.output) == (2, True)
 
 
 def test_clips_too_short_for_three_frames_are_refused() -> None:

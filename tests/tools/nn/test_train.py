@@ -49,6 +49,25 @@ def run(folder: Path, config: TrainConfig = CONFIG, make: Callable[[int], Batch]
     return load_file(folder / "checkpoint.safetensors")
 
 
+def test_batches_made_ahead_are_the_same_from_wherever_they_go_on() -> None:
+    plain, ahead = NumberedBatches(batch), NumberedBatches(batch, workers=1)
+    for _ in range(3):
+        assert all(map(torch.equal, next(ahead), next(plain)))
+    ahead.load_state_dict({"next": 2})
+    plain.load_state_dict({"next": 2})
+    assert all(map(torch.equal, next(ahead), next(plain)))
+    assert ahead.state_dict() == {"next": 3}
+
+
+def unmade(number: int) -> Batch:
+    raise InvalidArguments(f"batch {number} cannot be made")
+
+
+def test_an_error_of_a_worker_is_raised_where_the_batch_is_asked_for() -> None:
+    with pytest.raises(InvalidArguments, match="batch 0 cannot be made"):
+        next(NumberedBatches(unmade, workers=1))
+
+
 def log(folder: Path) -> list[dict[str, float]]:
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return [{k: v for k, v in line.items() if k != "seconds"} for line in lines]

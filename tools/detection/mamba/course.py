@@ -77,11 +77,11 @@ class MambaCourse(Course[Mamba, Example]):
         return replace(usual, accumulate=recipe.batch_size, optimizer=optimizer)
 
     def batches(self, recipe: Recipe, *, workers: int = 0) -> NumberedBatches[Example]:
-        """They are quickly made: `workers` is not needed."""
+        """One clip each."""
         if recipe.frames < 3:
             raise InvalidArguments(f"clips of {recipe.frames} frames have no two references; give at least 3")
         shapes = NamedShapes(SIDE_PX, recipe.frames, seed=recipe.seed)
-        return NumberedBatches(partial(_example, shapes, self.configs[recipe.config]))
+        return NumberedBatches(partial(_example, shapes, self.configs[recipe.config]), workers=workers)
 
     def loss(self, model: nn.Module, batch: Example) -> Mapping[str, Tensor]:
         """See `mamba_loss`."""

@@ -52,7 +52,7 @@ class E2fgviCourse(Course[E2fgvi, Moments]):
     def batches(self, recipe: Recipe, *, workers: int = 0) -> NumberedBatches[Moments]:
         """A moment each of short clips."""
         videos = Videos.of(self._size(recipe), num_frames=recipe.frames, seed=recipe.seed)
-        return NumberedBatches(partial(moments, videos, recipe.batch_size))
+        return NumberedBatches(partial(moments, videos, recipe.batch_size), workers=workers)
 
     def loss(self, model: nn.Module, batch: Moments) -> Mapping[str, Tensor]:
         """`hole`, `outside` and `flow`; `likely` and `critic` as long as there is a critic."""

@@ -57,7 +57,7 @@ class KeyframesGanCourse(Course[KeyframesGan, Moments]):
     def batches(self, recipe: Recipe, *, workers: int = 0) -> NumberedBatches[Moments]:
         """A moment each of short clips."""
         made = videos(SIDE_PX, num_frames=max(LEAST_FRAMES, recipe.frames), seed=recipe.seed)
-        return NumberedBatches(partial(moments, made, recipe.batch_size))
+        return NumberedBatches(partial(moments, made, recipe.batch_size), workers=workers)
 
     def loss(self, model: nn.Module, batch: Moments) -> Mapping[str, Tensor]:
         """`pixel`; where the features are VGG's `perceptual` and `style`; with a discriminator its two terms."""

@@ -33,9 +33,9 @@ class VfiMambaCourse(Course[VfiMamba, Triples]):
     frames = 5
 
     def batches(self, recipe: Recipe, *, workers: int = 0) -> NumberedBatches[Triples]:
-        """A moment each of short clips; they are quickly made, so `workers` is not needed."""
+        """A moment each of short clips."""
         made = videos(SIDE_PX, num_frames=max(LEAST_FRAMES, recipe.frames), seed=recipe.seed)
-        return NumberedBatches(partial(triples, made, recipe.batch_size))
+        return NumberedBatches(partial(triples, made, recipe.batch_size), workers=workers)
 
     def loss(self, model: nn.Module, batch: Triples) -> Mapping[str, Tensor]:
         """`picture` and `blends`."""

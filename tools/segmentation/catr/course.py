@@ -71,8 +71,10 @@ class CatrCourse(Course[Catr, Sounds]):
         return NamedShapes(self.configs[recipe.config].image_size, recipe.frames, seed=recipe.seed)
 
     def batches(self, recipe: Recipe, *, workers: int = 0) -> NumberedBatches[Sounds]:
-        """They are quickly made: `workers` is not needed."""
-        return NumberedBatches(partial(_batch, self.shapes(recipe), self.ears(recipe), recipe.batch_size))
+        """Of two shapes, one of which is heard."""
+        return NumberedBatches(
+            partial(_batch, self.shapes(recipe), self.ears(recipe), recipe.batch_size), workers=workers
+        )
 
     def loss(self, model: nn.Module, batch: Sounds) -> Mapping[str, Tensor]:
         """See `losses`."""

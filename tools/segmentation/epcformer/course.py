@@ -75,8 +75,9 @@ class EpcCourse(Course[EpcFormer, Meant]):
         return NamedShapes(self.configs[recipe.config].short_side, recipe.frames, seed=recipe.seed)
 
     def batches(self, recipe: Recipe, *, workers: int = 0) -> NumberedBatches[Meant]:
-        """They are quickly made: `workers` is not needed."""
-        return NumberedBatches(partial(_batch, self.shapes(recipe), tokenizer(), recipe.batch_size))
+        """Of two shapes, one of which is meant."""
+        make = partial(_batch, self.shapes(recipe), tokenizer(), recipe.batch_size)
+        return NumberedBatches(make, workers=workers)
 
     def loss(self, model: nn.Module, batch: Meant) -> Mapping[str, Tensor]:
         """See `losses`; the alignment is that of all pairs of a word and a tone."""
