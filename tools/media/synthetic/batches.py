@@ -97,9 +97,12 @@ def _arrays(
 ) -> dict[str, npt.NDArray[Any]]:
     """The fields of a batch, for one clip."""
     clip = videos[index]
-    arrays: dict[str, npt.NDArray[Any]] = {"video": clip.frames()}
-    if set(truth) & {"labels", "moving", "depth", "flow"}:
-        seen = [clip.seen(t) for t in range(clip.num_frames)]
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    if not set(truth) & {"labels", "moving", "depth", "flow"}:
+        arrays["video"] = clip.frames()
+    else:
+        pictures, seen = zip(*(clip.shown(t) for t in range(clip.num_frames)), strict=True)
+        arrays["video"] = np.stack(pictures)
         labels = np.stack([item.labels for item in seen])
         if "labels" in truth:
             arrays["labels"] = labels

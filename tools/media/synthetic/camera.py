@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,6 @@ import numpy.typing as npt
 from tools.media.synthetic.waves import Wave, random_wave
 
 Matrix = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.floating[Any]]
 
 FOCAL = 1.0
 """Focal length at rest over the longer side of the picture: about 53 degrees of view."""
@@ -43,19 +41,9 @@ class Camera:
         pose[:3, 3] = -pose[:3, :3] @ [wave(t) for wave in self.place]
         return pose
 
-    def plane_to_picture(self, z: float, t: float) -> Matrix:
-        """Homography from (x, y) of the plane at world depth z to pixels, float64 [3, 3]."""
-        pose = self.world_to_camera(t)
-        # A point of the plane is x e1 + y e2 + (z e3 + 0): K R (X - C), column by column.
-        plane = np.column_stack((pose[:3, 0], pose[:3, 1], z * pose[:3, 2] + pose[:3, 3]))
-        return self.intrinsics(t) @ plane
-
-    def depth(self, z: float, t: float, x: Floats, y: Floats) -> Floats:
-        """Depth along the optical axis of what a pixel sees of the plane at world depth z."""
-        pose, matrix = self.world_to_camera(t), self.intrinsics(t)
-        ray_x, ray_y = (x - matrix[0, 2]) / matrix[0, 0], (y - matrix[1, 2]) / matrix[1, 1]
-        towards: Floats = pose[0, 2] * ray_x + pose[1, 2] * ray_y + pose[2, 2]
-        return (z - self.place[2](t)) / towards
+    def projection(self, t: float) -> Matrix:
+        """K [R | t], float64 [3, 4]: from the world to pixels times depth, and depth."""
+        return self.intrinsics(t) @ self.world_to_camera(t)[:3]
 
 
 def random_camera(rng: np.random.Generator, height: int, width: int, strength: float) -> Camera:

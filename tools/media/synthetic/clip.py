@@ -15,7 +15,7 @@ from tools.media.synthetic.camera import Matrix
 from tools.media.synthetic.damage import Damage
 from tools.media.synthetic.follow import Placed, material_of, place, touch
 from tools.media.synthetic.layer import Layer
-from tools.media.synthetic.render import Seen, expose, see
+from tools.media.synthetic.render import Patch, Seen, expose, patches, see
 from tools.media.synthetic.scene import Scene
 
 Float32s = npt.NDArray[np.float32]
@@ -79,8 +79,7 @@ class Clip:
 
     def frame(self, t: int) -> Picture:
         """The picture, uint8 RGB [H, W, 3]."""
-        light = expose(self.scene_at(t), float(t), self.damage.shutter)
-        return self.damage.apply(light, float(t), self.noise_of(t))
+        return self._recorded(t, patches(self.scene_at(t), float(t)))
 
     def frames(self) -> Picture:
         """All pictures, uint8 RGB [T, H, W, 3]."""
@@ -88,8 +87,20 @@ class Clip:
 
     def seen(self, t: int) -> Seen:
         """Labels, whole objects and depth of a frame; `amodal` has a plane for every object of the clip."""
+        return self._told(t, patches(self.scene_at(t), float(t)))
+
+    def shown(self, t: int) -> tuple[Picture, Seen]:
+        """`frame` and `seen`, for little more than the first alone."""
+        parts = patches(self.scene_at(t), float(t))
+        return self._recorded(t, parts), self._told(t, parts)
+
+    def _recorded(self, t: int, parts: Sequence[Patch]) -> Picture:
+        light = expose(self.scene_at(t), float(t), self.damage.shutter, parts)
+        return self.damage.apply(light, float(t), self.noise_of(t))
+
+    def _told(self, t: int, parts: Sequence[Patch]) -> Seen:
         scene = self.scene_at(t)
-        seen = see(scene, float(t))
+        seen = see(scene, parts)
         if len(self.scenes) == 1:
             return seen
         amodal = np.zeros((len(self.objects), *seen.labels.shape), np.bool_)
@@ -100,7 +111,7 @@ class Clip:
 
     def labels(self) -> npt.NDArray[np.uint8]:
         """Numbers of the objects that are seen, uint8 [T, H, W], 0 = background."""
-        return np.stack([see(self.scene_at(t), float(t)).labels for t in range(self.num_frames)])
+        return np.stack([self.seen(t).labels for t in range(self.num_frames)])
 
     def flow(self, t: int, s: int, labels: npt.NDArray[np.uint8] | None = None) -> Flow:
         """From any frame t to any frame s; `labels` of frame t where they are at hand."""
@@ -108,7 +119,7 @@ class Clip:
         shape = self.height, self.width
         if self.scene_at(s) is not scene:
             return Flow(np.zeros((*shape, 2), np.float32), np.zeros(shape, np.bool_), np.zeros(shape, np.bool_))
-        numbers = (see(scene, float(t)).labels if labels is None else labels).ravel()
+        numbers = (self.seen(t).labels if labels is None else labels).ravel()
         y, x = (axis.ravel() for axis in np.indices(shape, dtype=np.float32))
         there = place(scene, float(s), material_of(scene.views(float(t)), numbers, x, y))
         flow = np.stack((there.x - x, there.y - y), axis=-1).reshape(*shape, 2)
@@ -143,7 +154,7 @@ class Clip:
         scene = self.scene_at(t)
         if self.scene_at(s) is not scene:
             return None
-        start, end = (scene.layers[0].view(scene.camera, float(time)) for time in (t, s))
+        start, end = (scene.views(float(time))[-1] for time in (t, s))
         matrix: Matrix = end.matrix @ start.inverse
         return matrix / matrix[2, 2]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -47,20 +48,32 @@ class Damage:
         if slope:
             x = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None, :] * math.cos(self.slope_angle)
             y = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None] * math.sin(self.slope_angle)
-            light = light * (1 + np.float32(slope) * (x + y))[..., None]
+            light = light * cv2.cvtColor(1 + np.float32(slope) * (x + y), cv2.COLOR_GRAY2RGB)
         if gain != 1 or self.tint != (1.0, 1.0, 1.0):
-            light = light * np.asarray(self.tint, np.float32) * np.float32(gain)
+            light = np.asarray(cv2.transform(light, gain * np.diag(self.tint)), np.float32)
         if self.gamma != 1:
-            light = np.power(np.clip(light / np.float32(255), 0, 1), np.float32(self.gamma)) * np.float32(255)
+            light = cv2.pow(np.clip(light, 0, 255) / np.float32(255), self.gamma) * np.float32(255)
         if self.defocus_px:
-            light = cv2.GaussianBlur(light, (0, 0), self.defocus_px).astype(np.float32)
+            light = np.asarray(cv2.GaussianBlur(light, (0, 0), self.defocus_px), np.float32)
         if self.noise:
-            light = light + rng.standard_normal(light.shape, dtype=np.float32) * np.float32(self.noise)
-        picture = np.clip(light + 0.5, 0, 255).astype(np.uint8)
+            chance = np.frombuffer(rng.bytes(light.size), np.uint8).reshape(light.shape)
+            light = light + np.asarray(cv2.LUT(chance, self.noise * _NORMAL), np.float32)
+        picture = np.clip(light + np.float32(0.5), 0, 255).astype(np.uint8)
         if self.quality < 100:
-            _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, self.quality])
-            picture = np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
+            bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+            _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, self.quality])
+            picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8)
         return picture
+
+
+def _normal_of_bytes() -> npt.NDArray[np.float32]:
+    """256 values that are equally likely when a normal one is drawn, float32 [256], standard deviation 1."""
+    values = np.array([NormalDist().inv_cdf((index + 0.5) / 256) for index in range(256)], np.float32)
+    return values / values.std()
+
+
+_NORMAL = _normal_of_bytes()
+"""Looked up by random bytes, which is much cheaper than to draw normal numbers."""
 
 
 def random_damage(rng: np.random.Generator, chance: float) -> Damage:

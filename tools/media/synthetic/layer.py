@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.media.frame import Picture
-from tools.media.synthetic.camera import Camera, Matrix
+from tools.media.synthetic.camera import Matrix
 from tools.media.synthetic.shapes import Shape
 from tools.media.synthetic.waves import Excursion, Wave
 
@@ -64,7 +65,8 @@ class Layer:
     moves: bool
     """Whether it moves or bends by itself; the camera makes still ones move in the picture, too."""
 
-    def view(self, camera: Camera, t: float) -> View:
+    def placed(self, t: float) -> Matrix:
+        """From bent material (u, v, 1) to the world (x, y, z, 1), float64 [4, 3]."""
         motion = self.motion
         z, angle = motion.z(t), motion.angle(t)
         away = motion.away(t) if motion.away else 0.0
@@ -72,18 +74,21 @@ class Layer:
         # A size is that of the thing at its mean depth: what comes nearer grows.
         size, stretch = motion.size(t) * motion.z.mean, math.sqrt(motion.stretch(t))
         cosine, sine = math.cos(angle), math.sin(angle)
-        placed = np.array(
+        return np.array(
             [
                 [size * stretch * cosine, -size / stretch * sine, x * z],
                 [size * stretch * sine, size / stretch * cosine, y * z],
+                [0, 0, z],
                 [0, 0, 1],
             ]
         )
-        bend = motion.bend
-        sines = (0.0,) * 6
-        if bend is not None:
-            sines = (bend.size_u(t), bend.rate_u, bend.drift * t, bend.size_v(t), bend.rate_v, -bend.drift * t)
-        return View(self, z, camera.plane_to_picture(z, t) @ placed, sines)
+
+    def sines(self, t: float) -> tuple[float, ...]:
+        """Size, rate and phase of the sine that moves u, and those of the one that moves v."""
+        bend = self.motion.bend
+        if bend is None:
+            return (0.0,) * 6
+        return bend.size_u(t), bend.rate_u, bend.drift * t, bend.size_v(t), bend.rate_v, -bend.drift * t
 
 
 class View:
@@ -92,9 +97,9 @@ class View:
     Arrays of any shapes that broadcast; float32 in gives float32 out.
     """
 
-    def __init__(self, layer: Layer, z: float, matrix: Matrix, sines: tuple[float, ...]) -> None:
-        self.layer, self.z, self.matrix = layer, z, matrix
-        self.inverse = np.linalg.inv(matrix)
+    def __init__(self, layer: Layer, z: float, matrix: Matrix, inverse: Matrix, sines: tuple[float, ...]) -> None:
+        """`matrix` takes bent material to pixels times depth, `inverse` is its inverse; float64 [3, 3]."""
+        self.layer, self.z, self.matrix, self.inverse = layer, z, matrix, inverse
         self._sines = sines
 
     def to_picture(self, u: Floats, v: Floats) -> tuple[Floats, Floats]:
@@ -119,15 +124,28 @@ class View:
         inside: npt.NDArray[np.bool_] = self.layer.shape.level(*self.to_material(x, y)) <= 0
         return inside
 
+    def depth(self, x: Floats, y: Floats) -> Floats:
+        """Along the optical axis of the camera, of what points of the picture see of the plane of the layer."""
+        g, h, i = self.inverse[2].tolist()
+        depth: Floats = 1 / (g * x + (h * y + i))
+        return depth
+
     def bounds(self) -> tuple[float, float, float, float]:
         """A box (x1, y1, x2, y2) of the picture that holds the whole layer, not a tight one."""
+        everywhere = -math.inf, -math.inf, math.inf, math.inf
         if self.layer.shape is None:
-            return -math.inf, -math.inf, math.inf, math.inf
-        # The outline lies in the unit circle, bent by at most the two sizes; 32 chords cut the circle short by 0.5 %.
-        radius = (1 + math.hypot(self._sines[0], self._sines[3])) * 1.01
-        angles = np.arange(32) * (2 * math.pi / 32)
-        x, y = apply_homography(self.matrix, radius * np.cos(angles), radius * np.sin(angles))
-        return float(x.min()), float(y.min()), float(x.max()), float(y.max())
+            return everywhere
+        # The outline lies in the unit circle, bent by at most the two sizes.
+        radius = 1 + math.hypot(self._sines[0], self._sines[3])
+        # A line l of the picture touches the image of that circle where l^T C l = 0, C = M diag(r^2, r^2, -1) M^T
+        # (Hartley and Zisserman, Multiple View Geometry, 2nd edition, section 2.2.3): for upright and level lines,
+        # (1, 0, -x) and (0, 1, -y), a quadratic equation each.
+        a, b, c = ((radius * row[0], radius * row[1], row[2]) for row in self.matrix.tolist())
+        cc = c[0] * c[0] + c[1] * c[1] - c[2] * c[2]
+        if cc >= 0:  # it reaches behind the camera
+            return everywhere
+        (x1, x2), (y1, y2) = (_touching(row, c, cc) for row in (a, b))
+        return x1, y1, x2, y2
 
     @property
     def scale(self) -> float:
@@ -136,8 +154,16 @@ class View:
         return math.sqrt(abs(float(minor)))
 
 
+def _touching(a: Sequence[float], c: Sequence[float], cc: float) -> tuple[float, float]:
+    """The solutions k, in order, of (a - k c)^T diag(1, 1, -1) (a - k c) = 0, where cc = c^T diag(1, 1, -1) c < 0."""
+    aa = a[0] * a[0] + a[1] * a[1] - a[2] * a[2]
+    ac = a[0] * c[0] + a[1] * c[1] - a[2] * c[2]
+    root = math.sqrt(ac * ac - aa * cc)
+    return (ac + root) / cc, (ac - root) / cc
+
+
 def apply_homography(matrix: Floats, x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """Points (x, y) through a homography [3, 3]; keeps the precision of the points."""
     (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
-    weight = g * x + (h * y + i)
-    return (a * x + (b * y + c)) / weight, (d * x + (e * y + f)) / weight
+    scale = 1 / (g * x + (h * y + i))
+    return (a * x + (b * y + c)) * scale, (d * x + (e * y + f)) * scale

@@ -73,7 +73,11 @@ class Scene:
 
     def views(self, t: float) -> list[View]:
         """The layers at one time, nearest first."""
-        return sorted((layer.view(self.camera, t) for layer in self.layers), key=lambda view: view.z)
+        placed = np.stack([layer.placed(t) for layer in self.layers])
+        matrices = self.camera.projection(t) @ placed
+        maps = zip(self.layers, placed[:, 2, 2].tolist(), matrices, np.linalg.inv(matrices), strict=True)
+        views = (View(layer, z, matrix, inverse, layer.sines(t)) for layer, z, matrix, inverse in maps)
+        return sorted(views, key=lambda view: view.z)
 
 
 def random_scene(rng: np.random.Generator, config: Config, *, first_number: int) -> Scene:

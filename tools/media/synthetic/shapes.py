@@ -24,13 +24,21 @@ class Shape:
     """The inner part, scaled by this, is missing; 0 = nothing is."""
 
     def level(self, u: Floats, v: Floats) -> Floats:
-        """Below or at 0 inside, above 0 outside; about the distance to the outline, along the ray from the centre."""
-        turn = np.arctan2(v, u) * (NUM_DIRECTIONS / (2 * math.pi))
+        """Below or at 0 inside, above 0 outside; about the distance to the outline, along the ray from the centre.
+
+        u and v have one shape of at most two axes.
+        """
+        import cv2
+
+        if not u.size:
+            return np.empty_like(u)
+        # These angles are right to within 0.0002 radians, and cheap: whatever is drawn or told goes by the same ones.
+        radius, angle = (np.asarray(part).reshape(u.shape) for part in cv2.cartToPolar(u, v))
+        turn = angle * (NUM_DIRECTIONS / (2 * math.pi))
         below = np.floor(turn)
-        part = turn - below
-        index = below.astype(np.int32) % NUM_DIRECTIONS
-        outline = self.radii[index] * (1 - part) + self.radii[(index + 1) % NUM_DIRECTIONS] * part
-        radius = np.sqrt(u * u + v * v)
+        index = below.astype(np.int32)
+        start, end = self.radii.take(index, mode="wrap"), self.radii.take(index + 1, mode="wrap")
+        outline = start + (end - start) * (turn - below)
         level: Floats = radius - outline
         if self.hole:
             level = np.maximum(level, self.hole * outline - radius)

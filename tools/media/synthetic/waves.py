@@ -17,7 +17,10 @@ class Wave:
     """(amplitude, rate, phase) of each sine."""
 
     def __call__(self, t: float) -> float:
-        return self.mean + sum(size * math.sin(rate * t + phase) for size, rate, phase in self.terms)
+        value = self.mean
+        for size, rate, phase in self.terms:
+            value += size * math.sin(rate * t + phase)
+        return value
 
     @property
     def reach(self) -> float:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tools.media.synthetic.clip import Clip, boxes_of, masks_of
 from tools.media.synthetic.follow import touch
 from tools.media.synthetic.scene import Config
+from tools.media.synthetic.shapes import NUM_DIRECTIONS, random_shape
 from tools.media.synthetic.world import SyntheticVideos
 
 seeds = st.integers(0, 2**32 - 1)
@@ -40,13 +41,40 @@ def test_the_nearest_layer_is_seen_and_its_depth_is_told(seed: int) -> None:
     y, x = np.indices(seen.labels.shape, dtype=np.float32)
     views = sorted(scene.views(3.0), key=lambda view: view.layer.number)
     covered = np.stack([view.covers(x, y) for view in views])
-    depth = np.stack([scene.camera.depth(view.z, 3.0, x, y) for view in views])
+    depth = np.stack([view.depth(x, y) for view in views])
     nearest = np.where(covered, depth, np.inf).argmin(axis=0)
     # A pixel whose centre lies on an outline to within rounding may fall on either side.
     agree = nearest == seen.labels
     assert agree.mean() > 0.999
     assert np.allclose(seen.depth[agree], np.where(covered, depth, np.inf).min(axis=0)[agree], rtol=1e-5)
     assert (seen.amodal != covered[1:]).mean() < 1e-3
+
+
+@some
+@given(seeds)
+def test_an_outline_is_where_its_radii_say(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape, angles = random_shape(rng), rng.uniform(-np.pi, np.pi, 400)
+    place = angles % (2 * np.pi) * (NUM_DIRECTIONS / (2 * np.pi))
+    radii = np.interp(place, np.arange(NUM_DIRECTIONS + 1), np.append(shape.radii, shape.radii[0]))
+    u, v = radii * np.cos(angles), radii * np.sin(angles)
+    assert np.abs(shape.level(u, v)).max() < 2e-3
+    assert (shape.level(1.01 * u, 1.01 * v) > 0).all()
+    assert shape.level(u[:0], v[:0]).shape == (0,)
+
+
+@some
+@given(seeds)
+def test_bounds_hold_the_whole_layer_and_little_more(seed: int) -> None:
+    scene = clip_of(seed).scenes[0]
+    angles = np.linspace(0, 2 * np.pi, 200)
+    for view in scene.views(3.0)[:-1]:
+        x1, y1, x2, y2 = view.bounds()
+        x, y = view.to_picture(np.cos(angles), np.sin(angles))
+        assert x1 - 1e-6 <= x.min() <= x.max() <= x2 + 1e-6
+        assert y1 - 1e-6 <= y.min() <= y.max() <= y2 + 1e-6
+        if view.layer.motion.bend is None:
+            assert np.allclose((x1, y1, x2, y2), (x.min(), y.min(), x.max(), y.max()), atol=0.05)
 
 
 @some
