@@ -31,7 +31,7 @@ def capabilities(settings: Settings) -> list[Capability]:
     """What works here, found by looking for the packages and weights, without loading them."""
     from tools.people.centerface import find_centerface
     from tools.people.detector import detector_name
-    from tools.segmentation.networks import find_network
+    from tools.segmentation.networks import NETWORKS, find_network
     from tools.speech.whisper import find_whisper
 
     whisper, centerface = find_whisper(settings.models), find_centerface()
@@ -47,8 +47,8 @@ def capabilities(settings: Settings) -> list[Capability]:
         ),
         Capability(
             "segmentation by points, boxes, masks",
-            network or _backed("cv2", "flow and appearance (OpenCV, own algorithms)"),
-            "" if network else "EfficientTAM or SAM 2.1 weights in $VIDERE_MODELS",
+            network.name if network else _backed("cv2", "flow and appearance (OpenCV, own algorithms)"),
+            "" if network and network.name in NETWORKS else "EfficientTAM or SAM 2.1 weights in $VIDERE_MODELS",
         ),
         Capability("on-screen text", _backed("rapidocr", "RapidOCR (packaged PP-OCR models)")),
         Capability(

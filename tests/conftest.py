@@ -39,6 +39,15 @@ def library_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_shipped_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a tool takes by itself does not depend on the weights that come with the package; they have tests of theirs.
+
+    The empty folder may be filled by a test.
+    """
+    monkeypatch.setattr("tools.weights.SHIPPED", tmp_path / "shipped")
+
+
+@pytest.fixture(autouse=True)
 def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that is not marked `net` may connect to this machine only."""
     if request.node.get_closest_marker("net"):

@@ -8,6 +8,8 @@ import json
 import re
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,25 @@ print(tuple(out.shape), bool(torch.isfinite(out).all()))
     ours, shape = in_subprocess(code).splitlines()[-2:]
     assert Path(ours) == ROOT / "kernels" / "__init__.py"
     assert shape == "(1, 6, 16) True"
+
+
+def test_weights_of_the_package_are_in_the_wheel_and_in_the_source_distribution(tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "README.md", "LICENSE", "tools/__init__.py", "tools/weights/__init__.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    wanted = {"README.md", "config.json", "figures.json", "model.safetensors"}
+    (tmp_path / "tools/weights/net").mkdir()
+    for name in (*wanted, "train.log"):
+        (tmp_path / "tools/weights/net" / name).write_text("{}")
+    code = "from setuptools import build_meta as b; b.build_wheel('dist'); b.build_sdist('dist')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    (wheel,), (source,) = (tmp_path / "dist").glob("*.whl"), (tmp_path / "dist").glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        assert {name[18:] for name in archive.namelist() if name.startswith("tools/weights/net/")} == wanted
+    with tarfile.open(source) as archive:
+        names = {name.partition("tools/weights/net/")[2] for name in archive.getnames()}
+        assert names >= wanted
 
 
 def test_the_entry_points_load() -> None:

@@ -30,6 +30,7 @@ BENCHES = {
     "server": "evals.bench.server",
     "tools": "evals.bench.tools",
     "tam": "evals.bench.efficienttam",
+    "trained": "evals.bench.trained",
     "upload": "evals.bench.upload",
 }
 """Modules with a function `run(BenchOptions) -> Iterator[Result]`."""
@@ -47,15 +48,16 @@ def bench(
         ),
     ] = None,
     long_minutes: Annotated[float, typer.Option(min=0, help="Length of the long clip; 0 leaves it out.")] = 20.0,
-    device: Annotated[str, typer.Option(help="Where the benchmark 'kernels' runs: cpu or cuda.")] = "cpu",
-    models: Annotated[
-        Path | None, typer.Option(help="Folder of models; 'matching' measures GIM's networks in it, too.")
-    ] = None,
+    device: Annotated[str, typer.Option(help="Where operators and networks run: cpu or cuda.")] = "cpu",
+    models: Annotated[Path | None, typer.Option(help="Folder of models, for 'trained' and 'matching'.")] = None,
     upstream: Annotated[
         Path | None, typer.Option(help="Checkout of yformer/EfficientTAM; 'tam' runs it beside ours.")
     ] = None,
     clients: Annotated[int, typer.Option(min=1, help="Chat clients of 'server' that ask at the same time.")] = 50,
     seconds: Annotated[float, typer.Option(min=1, help="How long the clients of 'server' ask.")] = 60.0,
+    write: Annotated[
+        bool, typer.Option("--write", help="Add the figures of 'trained' to the folders of the weights.")
+    ] = False,
 ) -> None:
     """Measure performance on this machine."""
     if name not in (*BENCHES, "all"):
@@ -72,6 +74,7 @@ def bench(
         upstream,
         clients,
         seconds,
+        write,
     )
     results: list[Result] = []
     for module in [BENCHES[name]] if name != "all" else BENCHES.values():

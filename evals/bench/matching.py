@@ -1,6 +1,6 @@
 """Benchmark `matching`: relative pose from two pictures by plain SIFT and by ours, on real pairs and on made ones.
 
-With a folder of models (`--models`) also by every network of GIM whose weights are there.
+Also by every network of GIM whose weights are in the folder of models (`--models`) or come with the package.
 
 Every matcher is measured with both solvers: RANSAC of one pixel, as benchmarks of matchers use it, and ours. Baseline
 of each figure is SIFT with RANSAC. Made pairs: rooms that show frames of the clips, and planes (synthetic/pairs.py).
@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -36,11 +37,14 @@ from tools.matching.relation import TOLERANCE, fit_homography, relate
 from tools.media.frame import Picture
 from tools.media.reader import VideoReader
 from tools.media.synthetic.pairs import MatchingPairs, Warps
+from tools.weights import weights_for
 
 NUM_ROOMS, NUM_PLANES, NUM_STRANGERS = 10, 8, 8
 FRAMES_AT = (0.3, 0.7)
 """Shares of a clip's length at which frames are taken as textures."""
 HARD = Warps(rotation_rad=0.9, scale=2.2, perspective=0.35)
+OURS = "ours"
+"""The solver of the tool `match`."""
 BASELINE = ("sift", "RANSAC")
 
 
@@ -62,8 +66,8 @@ def run(options: BenchOptions) -> Iterator[Result]:
     yield Result("load average before", os.getloadavg()[0], "processes")
     textures = _textures(options.data)
     sets: dict[str, list[Pair]] = {}
-    if options.data is not None and (listed := options.data / "matching" / LIST).is_file():
-        sets["real pairs"] = [_real(pair.load()) for pair in read_pairs(listed)]
+    if (real := real_pairs(options.data)) is not None:
+        sets["real pairs"] = real
     options.progress("made rooms")
     sets["made rooms"] = [_room(textures, seed) for seed in range(NUM_ROOMS)]
     matchers = matchers_of(options.models)
@@ -74,15 +78,35 @@ def run(options: BenchOptions) -> Iterator[Result]:
     yield Result("load average after", os.getloadavg()[0], "processes")
 
 
+def real_pairs(data: Path | None) -> list[Pair] | None:
+    """Of the folder of clips; None where there are none."""
+    listed = data / "matching" / LIST if data is not None else None
+    return [_real(pair.load()) for pair in read_pairs(listed)] if listed is not None and listed.is_file() else None
+
+
 def matchers_of(models: Path | None) -> dict[str, Matcher]:
-    """Those that need no weights, and GIM's whose weights are below the folder of models."""
+    """Those that need no weights, and GIM's whose weights are below the folder of models or come with the package."""
     from tools.matching.gim.matcher import KINDS, GimMatcher, find_weights
 
-    found = {f"gim_{name}": find_weights(models, name) for name in KINDS}
+    found = {f"gim_{name}": weights_for(partial(find_weights, wanted=name), models, asked=True) for name in KINDS}
     return MATCHERS | {name: GimMatcher.from_pretrained(weights) for name, weights in found.items() if weights}
 
 
 def _poses(name: str, pairs: list[Pair], matchers: dict[str, Matcher], options: BenchOptions) -> Iterator[Result]:
+    errors, seconds = pose_errors_deg(name, pairs, matchers, options)
+    for threshold in POSE_THRESHOLDS_DEG:
+        baseline = error_auc(errors[BASELINE], threshold)
+        for (method, solver), found in errors.items():
+            what = f"{name} ({len(pairs)}): pose AUC@{threshold:g}, {method}, {solver}"
+            yield Result(what, error_auc(found, threshold), "1", baseline=baseline)
+    for method, taken in seconds.items():
+        yield Result(f"{name}: processor time of matching a pair, {method}", taken, "s")
+
+
+def pose_errors_deg(
+    name: str, pairs: list[Pair], matchers: Mapping[str, Matcher], options: BenchOptions
+) -> tuple[dict[tuple[str, str], list[float]], dict[str, float]]:
+    """Error of each pair by matcher and solver, infinite without a pose; processor time of matching a pair, seconds."""
     errors: dict[tuple[str, str], list[float]] = {}
     seconds = dict.fromkeys(matchers, 0.0)
     for number, pair in enumerate(pairs):
@@ -90,17 +114,11 @@ def _poses(name: str, pairs: list[Pair], matchers: dict[str, Matcher], options: 
         for method, match in matchers.items():
             began = time.process_time()
             matches = match(*pair.pictures)
-            seconds[method] += time.process_time() - began
-            for solver, pose in (("RANSAC", _by_ransac(matches, pair)), ("ours", _by_ours(matches, pair))):
+            seconds[method] += (time.process_time() - began) / len(pairs)
+            for solver, pose in (("RANSAC", _by_ransac(matches, pair)), (OURS, _by_ours(matches, pair))):
                 error = math.inf if pose is None else max(pose_error_deg(pair.pose, *pose))
                 errors.setdefault((method, solver), []).append(error)
-    for threshold in POSE_THRESHOLDS_DEG:
-        baseline = error_auc(errors[BASELINE], threshold)
-        for (method, solver), found in errors.items():
-            what = f"{name} ({len(pairs)}): pose AUC@{threshold:g}, {method}, {solver}"
-            yield Result(what, error_auc(found, threshold), "1", baseline=baseline)
-    for method, taken in seconds.items():
-        yield Result(f"{name}: processor time of matching a pair, {method}", taken / len(pairs), "s")
+    return errors, seconds
 
 
 def _planes(textures: list[Picture], matchers: dict[str, Matcher], options: BenchOptions) -> Iterator[Result]:

@@ -24,7 +24,7 @@ from tools.media.stills import read_labels, read_picture
 from tools.segmentation.embedded.backend import EmbeddedBackend
 from tools.segmentation.embedded.motion import MotionEstimator, View
 from tools.segmentation.film import Frames, Stills
-from tools.segmentation.prompts import Direction, Prompt, Seen, Span
+from tools.segmentation.prompts import Backend, Direction, Prompt, Seen, Span
 
 AT_LEAST, AHEAD = 0.65, 0.10
 """J&F on tennis, and how much of it must be more than the baseline's."""
@@ -44,7 +44,7 @@ def run(options: BenchOptions) -> Iterator[Result]:
         return
     if (options.data / "tennis").is_dir():
         options.progress("tennis")
-        yield from _tennis(options.data / "tennis")
+        yield from _tennis(tennis(options.data / "tennis"))
     if (options.data / "judo").is_dir():
         options.progress("judo")
         yield from _judo(options.data / "judo")
@@ -53,11 +53,15 @@ def run(options: BenchOptions) -> Iterator[Result]:
         yield from _apple(options.data / "apple.mp4", options.data / "apple_mask.png")
 
 
-def _tennis(folder: Path) -> Iterator[Result]:
+def tennis(folder: Path) -> Labelled:
+    """The sequence of the player, whose true mask every frame has."""
     pictures = [read_picture(path) for path in sorted(folder.glob("[0-9]*.jpg"))]
     labels = [(read_labels(path) > 127).astype(np.uint8) for path in sorted(folder.glob("mask_*.png"))]
-    sequence = Labelled("tennis", pictures, labels, (1,))
-    ours, alone = _score([sequence], [_masks(_ours(sequence))]), _score([sequence], [_flow_alone(sequence)])
+    return Labelled("tennis", pictures, labels, (1,))
+
+
+def _tennis(sequence: Labelled) -> Iterator[Result]:
+    ours, alone = score([sequence], [masks_of(_ours(sequence))]), score([sequence], [_flow_alone(sequence)])
     yield Result("tennis, J&F", ours, "share", at_least=AT_LEAST, baseline=alone)
     yield Result("tennis, J&F ahead of flow alone", ours - alone, "share", at_least=AHEAD)
 
@@ -70,8 +74,8 @@ def _made() -> Iterator[Result]:
     for kind in KINDS:
         made = list(sequences(kind, MADE_SEED, NUM_MADE))
         followed = [_ours(one) for one in made]
-        ours.append(_score(made, [_masks(frames) for frames in followed]))
-        alone.append(_score(made, [_flow_alone(one) for one in made]))
+        ours.append(score(made, [masks_of(frames) for frames in followed]))
+        alone.append(score(made, [_flow_alone(one) for one in made]))
         for one, frames in zip(made, followed, strict=True):
             sure += _confidence_and_overlap(one, frames)
         yield Result(f"made, {kind.name}, J&F", ours[-1], "share", baseline=alone[-1])
@@ -81,7 +85,7 @@ def _made() -> Iterator[Result]:
     yield Result("made, calibration error of confidence", _calibration_error(sure), "share")
 
 
-def _score(sequences: Sequence[Labelled], found: Sequence[Sequence[Mapping[int, Mask]]]) -> float:
+def score(sequences: Sequence[Labelled], found: Sequence[Sequence[Mapping[int, Mask]]]) -> float:
     """J&F over all objects of all sequences."""
     scores = []
     for sequence, masks in zip(sequences, found, strict=True):
@@ -114,7 +118,8 @@ def _ours(sequence: Labelled) -> list[list[Seen]]:
     return _follow(Stills(sequence.pictures), prompts, len(sequence.pictures))
 
 
-def _masks(followed: Sequence[Sequence[Seen]]) -> list[Mapping[int, Mask]]:
+def masks_of(followed: Sequence[Sequence[Seen]]) -> list[Mapping[int, Mask]]:
+    """By object, of each frame."""
     return [{one.object_id: one.mask for one in seen} for seen in followed]
 
 
@@ -136,17 +141,29 @@ def _flow_alone(sequence: Labelled) -> list[Mapping[int, Mask]]:
 def _follow(
     frames: Frames, prompts: Sequence[Prompt], num_frames: int, direction: Direction = "forward"
 ) -> list[list[Seen]]:
-    span = Span(0, num_frames - 1)
-    return [seen for _, seen in EmbeddedBackend().follow(frames, prompts, span, direction)]
+    return follow(EmbeddedBackend(), frames, prompts, num_frames, direction)
 
 
-def _judo(folder: Path) -> Iterator[Result]:
-    """Four subjects, each marked on the frame where it is introduced; there is no truth over time."""
+def follow(
+    way: Backend, frames: Frames, prompts: Sequence[Prompt], num_frames: int, direction: Direction = "forward"
+) -> list[list[Seen]]:
+    """What a back end sees of the objects in each frame, in the order in which it goes through them."""
+    return [seen for _, seen in way.follow(frames, prompts, Span(0, num_frames - 1), direction)]
+
+
+def judo(folder: Path) -> tuple[list[Picture], list[Prompt]]:
+    """The pictures, and the masks of four subjects, each of the frame where it is introduced."""
     pictures = [read_picture(path) for path in sorted(folder.glob("[0-9]*.jpg"))]
     prompts = []
     for path in sorted(folder.glob("mask_*.png")):
         labels = read_labels(path)
         prompts += [Prompt(int(k), int(path.stem[5:]), mask=labels == k) for k in np.unique(labels) if k]
+    return pictures, prompts
+
+
+def _judo(folder: Path) -> Iterator[Result]:
+    """There is no truth over time."""
+    pictures, prompts = judo(folder)
     followed = _follow(Stills(pictures), prompts, len(pictures))
     asked = [sum(prompt.frame <= index for prompt in prompts) for index in range(len(pictures))]
     shown = [sum(bool(one.mask.any()) for one in seen) for seen in followed]
@@ -174,14 +191,18 @@ def _apple(clip: Path, mask_file: Path) -> Iterator[Result]:
     """There and back: the first mask followed to the end, what was found there followed to the start."""
     with VideoReader(clip) as reader:
         pictures = [_bounded(frame.rgb) for frame in reader.frames()]
-    height, width = pictures[0].shape[:2]
-    labels = (read_labels(mask_file) > 0).astype(np.uint8)
-    mask = np.asarray(cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST) > 0)
+    mask = at_size_of(pictures[0], read_labels(mask_file) > 0)
     frames = Stills(pictures)
     there = _follow(frames, [Prompt(1, 0, mask=mask)], len(pictures))
     yield Result("apple, frames that show it", float(np.mean([s[0].mask.any() for s in there])), "share", at_least=1.0)
     back = _follow(frames, [Prompt(1, len(pictures) - 1, mask=there[-1][0].mask)], len(pictures), "backward")
     yield Result("apple, J there and back", region_similarity(mask, back[-1][0].mask), "share", at_least=0.8)
+
+
+def at_size_of(picture: Picture, mask: Mask) -> Mask:
+    """The mask at the size of the picture, by the nearest pixels."""
+    height, width = picture.shape[:2]
+    return np.asarray(cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0)
 
 
 def _bounded(rgb: Picture) -> Picture:

@@ -16,17 +16,19 @@ class BenchOptions:
     long_minutes: float = 20.0
     """Length of the long clip that shows that memory stays bounded."""
     device: str = "cpu"
-    """Where the operators are measured: cpu or cuda."""
+    """Where operators and networks are measured: cpu or cuda."""
     progress: Callable[[str], None] = lambda _text: None
     """Told what is being measured."""
     models: Path | None = None
-    """Folder of models; 'matching' measures those of GIM's networks that are there, too."""
+    """Folder of models; 'trained' measures those that are there, 'matching' GIM's networks among them, too."""
     upstream: Path | None = None
     """Checkout of yformer/EfficientTAM, which 'tam' runs beside ours."""
     clients: int = 50
     """Chat clients of 'server' that ask at the same time."""
     seconds: float = 60.0
     """How long they ask."""
+    write: bool = False
+    """Whether 'trained' adds its figures to the folders of the weights."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Real clips, made smaller (so their own artefacts hardly show), are the truth; H.264 of x264 at several rate factors with
 a key frame every KEY_EVERY frames is what is restored. PSNR and SSIM of the pictures, beside doing nothing and OpenCV's
 bilateral filter and non-local means; and of the file that the tool writes. Sharpness is the energy of the Laplacian
-over that of the truth. Keyframes-GAN is measured too where its weights are in the folder of models.
+over that of the truth. Keyframes-GAN is measured too where its weights are among the models or come with the package.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from tools.media.synthetic.compressed import RATE_HZ, compressed
 from tools.media.writer import VideoWriter
 from tools.restoration.denoise import Denoiser, TemporalDenoiser, variance_of
 from tools.restoration.keyframes_gan.denoiser import KeyframesDenoiser, find_weights
+from tools.restoration.keyframes_gan.network import KeyframesGan
 from tools.restoration.quality import psnr, ssim
+from tools.weights import weights_for
 
 CLIPS = ("cups", "bear", "boats", "budgie")
 SIDE_PX, NUM_FRAMES, KEY_EVERY = 320, 26, 16
@@ -52,16 +54,20 @@ def denoising(options: BenchOptions) -> Iterator[Result]:
         NOTHING: lambda pictures, _qp: list(pictures),
         "bilateral filter": lambda pictures, _qp: [_bilateral(p) for p in pictures],
         "non-local means": lambda pictures, _qp: [_non_local(p) for p in pictures],
-        TemporalDenoiser.model: lambda p, qp: _restored(TemporalDenoiser(variance_of(h264_step(qp)), _is_key), p),
+        TemporalDenoiser.model: lambda p, qp: restored(TemporalDenoiser(variance_of(h264_step(qp)), is_key), p),
     }
-    weights = find_weights(Settings().models)
+    weights = weights_for(find_weights, Settings().models, asked=True)
     if weights is not None:
-        network = KeyframesDenoiser.from_pretrained(weights, _is_key, device=options.device)
-        ways[network.model] = lambda pictures, _qp: _restored(network, pictures)
+        network = KeyframesGan.from_pretrained(weights)
+
+        def by_network() -> Denoiser:  # a new one each time: key frames of one clip do not help another
+            return KeyframesDenoiser(network, is_key, device=options.device)
+
+        ways[by_network().model] = lambda pictures, _qp: restored(by_network(), pictures)
     for name in CLIPS:
         path = options.data / f"{name}.mp4"
         if path.is_file():
-            truth = _truth(path)
+            truth = truth_of(path, NUM_FRAMES)
             for crf in (CLEAN_CRF, *COARSE_CRFS):
                 options.progress(f"artefacts of compression, {name} at {crf}")
                 yield from _pictures(f"{name}, H.264 at {crf}", truth, crf, ways)
@@ -70,12 +76,12 @@ def denoising(options: BenchOptions) -> Iterator[Result]:
 
 def _pictures(what: str, truth: Sequence[Picture], crf: int, ways: dict[str, Way]) -> Iterator[Result]:
     coded = compressed(truth, crf, key_every=KEY_EVERY)
-    before_db, before_like, before_sharp = _psnr(coded, truth), _ssim(coded, truth), _sharpness(coded, truth)
+    before_db, before_like, before_sharp = mean_psnr(coded, truth), _ssim(coded, truth), _sharpness(coded, truth)
     for way, apply in ways.items():
         started = time.process_time()
         found = apply(coded, crf)
         took = (time.process_time() - started) / len(found) / (found[0].shape[0] * found[0].shape[1] / 1e6)
-        db = _psnr(found, truth)
+        db = mean_psnr(found, truth)
         if way == NOTHING:
             yield Result(f"{what}: PSNR", db, "dB")
             yield Result(f"{what}: SSIM", before_like, "1")
@@ -104,7 +110,7 @@ def _file(what: str, truth: Sequence[Picture]) -> Iterator[Result]:
                 writer.add(picture)
         result = DenoiseArtifacts().call({}, _context(folder, path))
         before, after = (
-            _psnr([frame.rgb for frame in VideoReader(file).frames()], truth)
+            mean_psnr([frame.rgb for frame in VideoReader(file).frames()], truth)
             for file in (path, Path(result.artifacts[0].path))
         )
     yield Result(f"{what}, denoise_artifacts, file to file: PSNR", after, "dB", at_least=before, baseline=before)
@@ -120,24 +126,26 @@ def _context(folder: Path, path: Path) -> ToolContext:
     return ToolContext(library, [video], folder / "artifacts")
 
 
-def _truth(path: Path) -> list[Picture]:
+def truth_of(path: Path, num_frames: int) -> list[Picture]:
     """The first frames, with even sides of SIDE_PX at most."""
     pictures: list[Picture] = []
     for frame in VideoReader(path).frames():
         scale = SIDE_PX / max(frame.width, frame.height)
         size = round(frame.width * scale / 2) * 2, round(frame.height * scale / 2) * 2
         pictures.append(np.asarray(cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA), np.uint8))
-        if len(pictures) == NUM_FRAMES:
+        if len(pictures) == num_frames:
             break
     return pictures
 
 
-def _restored(denoiser: Denoiser, pictures: Sequence[Picture]) -> list[Picture]:
+def restored(denoiser: Denoiser, pictures: Sequence[Picture]) -> list[Picture]:
+    """All of them, as a video."""
     frames = ((t / RATE_HZ, Frame.from_rgb(t, t / RATE_HZ, picture)) for t, picture in enumerate(pictures))
     return [picture for _, picture in denoiser.restored(frames)]
 
 
-def _is_key(frame: Frame) -> bool:
+def is_key(frame: Frame) -> bool:
+    """Of what was compressed with a key frame every KEY_EVERY."""
     return frame.index % KEY_EVERY == 0
 
 
@@ -149,7 +157,8 @@ def _non_local(picture: Picture) -> Picture:
     return np.asarray(cv2.fastNlMeansDenoisingColored(picture, None, 3, 3, 7, 15), np.uint8)
 
 
-def _psnr(pictures: Sequence[Picture], truth: Sequence[Picture]) -> float:
+def mean_psnr(pictures: Sequence[Picture], truth: Sequence[Picture]) -> float:
+    """Mean over the pictures, dB."""
     return float(np.mean([psnr(a, b) for a, b in zip(pictures, truth, strict=True)]))
 
 

@@ -1,8 +1,8 @@
 """Part of the benchmark `tools`: every second frame of real clips made up from its neighbours.
 
 PSNR and SSIM against the frame that was left out, beside the blend of both neighbours and the copy of the earlier one.
-At most PAIRS moments a clip, spread evenly, at the clip's own size. VFIMamba is measured too where its weights are in
-the folder of models.
+At most PAIRS moments a clip, spread evenly, at the clip's own size. VFIMamba is measured too where its weights are
+among the models or come with the package.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from tools.media.reader import VideoReader
 from tools.restoration.interpolation import FlowInterpolator, Interpolator
 from tools.restoration.quality import psnr, ssim
 from tools.restoration.vfimamba.interpolator import MambaInterpolator, find_weights
+from tools.weights import weights_for
 
 CLIPS = ("cups", "bear", "boats")
 PAIRS = 20
@@ -52,7 +54,7 @@ def interpolation(options: BenchOptions) -> Iterator[Result]:
     if options.data is None:
         return
     ways: list[Interpolator] = [FlowInterpolator()]
-    weights = find_weights(Settings().models)
+    weights = weights_for(find_weights, Settings().models, asked=True)
     if weights is not None:
         ways.append(MambaInterpolator.from_pretrained(weights, device=options.device))
     for name in CLIPS:
@@ -62,36 +64,48 @@ def interpolation(options: BenchOptions) -> Iterator[Result]:
             yield from _clip(name, path, ways)
 
 
+class Score(NamedTuple):
+    """Means over the frames that were left out."""
+
+    psnr_db: float
+    ssim: float
+    seconds: float
+    """Processor time a frame."""
+
+
 def _clip(name: str, path: Path, ways: list[Interpolator]) -> Iterator[Result]:
     others: list[Interpolator] = [Blend(), Copy()]
-    decibels: dict[str, list[float]] = {way.model: [] for way in (*ways, *others)}
-    similar: dict[str, list[float]] = {way.model: [] for way in (*ways, *others)}
-    seconds = dict.fromkeys(decibels, 0.0)
-    for before, truth, after in _triples(path):
-        for way in (*ways, *others):
-            started = time.process_time()
-            found = next(way.between(before, after, [0.5]))
-            seconds[way.model] += time.process_time() - started
-            decibels[way.model].append(psnr(found, truth))
-            similar[way.model].append(ssim(found, truth))
-    db, like = ({model: float(np.mean(all_)) for model, all_ in each.items()} for each in (decibels, similar))
-    best = max(db[BLEND], db[EARLIER])
+    scores = left_out(path, [*ways, *others], PAIRS)
+    blend, copy = scores[BLEND], scores[EARLIER]
+    best = max(blend.psnr_db, copy.psnr_db)
     for way in ways:
-        what, count = f"{name}, every second frame by {way.model}", len(decibels[way.model])
-        yield Result(f"{what}: PSNR", db[way.model], "dB", baseline=best)
-        yield Result(f"{what}: PSNR ahead of blend and copy", db[way.model] - best, "dB", at_least=AHEAD_DB)
-        yield Result(f"{what}: SSIM", like[way.model], "1", baseline=max(like[BLEND], like[EARLIER]))
-        yield Result(f"{what}: processor time a frame", seconds[way.model] / count, "s")
+        what, score = f"{name}, every second frame by {way.model}", scores[way.model]
+        yield Result(f"{what}: PSNR", score.psnr_db, "dB", baseline=best)
+        yield Result(f"{what}: PSNR ahead of blend and copy", score.psnr_db - best, "dB", at_least=AHEAD_DB)
+        yield Result(f"{what}: SSIM", score.ssim, "1", baseline=max(blend.ssim, copy.ssim))
+        yield Result(f"{what}: processor time a frame", score.seconds, "s")
     for way in others:
-        yield Result(f"{name}, every second frame by {way.model}: PSNR", db[way.model], "dB")
-        yield Result(f"{name}, every second frame by {way.model}: SSIM", like[way.model], "1")
+        yield Result(f"{name}, every second frame by {way.model}: PSNR", scores[way.model].psnr_db, "dB")
+        yield Result(f"{name}, every second frame by {way.model}: SSIM", scores[way.model].ssim, "1")
 
 
-def _triples(path: Path) -> Iterator[tuple[Picture, Picture, Picture]]:
-    """Frames 2i, 2i + 1, 2i + 2 for at most PAIRS of the i."""
+def left_out(path: Path, ways: Sequence[Interpolator], pairs: int) -> dict[str, Score]:
+    """By model: how well it makes up frames between their neighbours, at `pairs` moments of a clip at most."""
+    found: dict[str, list[Score]] = {way.model: [] for way in ways}
+    for before, truth, after in triples(path, pairs):
+        for way in ways:
+            started = time.process_time()
+            made = next(way.between(before, after, [0.5]))
+            seconds = time.process_time() - started
+            found[way.model].append(Score(psnr(made, truth), ssim(made, truth), seconds))
+    return {model: Score(*np.mean(scores, axis=0).tolist()) for model, scores in found.items()}
+
+
+def triples(path: Path, pairs: int) -> Iterator[tuple[Picture, Picture, Picture]]:
+    """Frames 2i, 2i + 1, 2i + 2 for at most `pairs` of the i."""
     with VideoReader(path) as reader:
         whole = (reader.info.num_frames - 1) // 2
-        chosen = {2 * int(index) for index in np.linspace(0, whole - 1, min(PAIRS, whole)).round()}
+        chosen = {2 * int(index) for index in np.linspace(0, whole - 1, min(pairs, whole)).round()}
         kept: list[Picture] = []
         for frame in reader.frames():
             if kept or frame.index in chosen:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from agent.api import VideoAgent
     from agent.settings import Settings
     from tools.base import ToolContext
+    from tools.matching.matcher import Matcher
     from tools.segmentation.prompts import Backend
 
 Tell = Callable[[str], None]
@@ -58,9 +59,10 @@ def measure_ours(name: str, data: Path, settings: Settings, tell: Tell) -> tuple
 
         return MODEL, suite.measure(lambda video, points: _tracked(video, points, tell), *MODES)
     if isinstance(suite, MatchingSuite):
-        from tools.matching.tool import MODELS
+        from tools.matching.choose import choose
 
-        return MODELS["views"], suite.measure(lambda first, second: _matched(first, second, tell))
+        model, matcher = choose(settings.models, device=settings.device)
+        return model, suite.measure(lambda first, second: _matched(matcher, first, second, tell))
     if isinstance(suite, RefYoutubeVosSuite):
         with tempfile.TemporaryDirectory() as folder:
             phrases = _Phrases(settings, Path(folder), tell)
@@ -75,7 +77,7 @@ def _backend(settings: Settings) -> Backend:
     from tools.segmentation.networks import NetworkBackend, find_network
 
     network = find_network(settings.models, settings.device)
-    return EmbeddedBackend() if network is None else NetworkBackend(network, settings.models, settings.device)
+    return EmbeddedBackend() if network is None else NetworkBackend(network, settings.device)
 
 
 class _Pictures(Sequence[Picture]):
@@ -132,11 +134,9 @@ def _tracked(video: Picture, points: Floats, tell: Tell) -> Followed:
     return places, ~found.visible
 
 
-def _matched(first: Picture, second: Picture, tell: Tell) -> Matches:
-    from tools.matching.matcher import MATCHERS
-
+def _matched(matcher: Matcher, first: Picture, second: Picture, tell: Tell) -> Matches:
     tell("a pair")
-    found = MATCHERS["views"](first, second)
+    found = matcher(first, second)
     return found.first, found.second
 
 

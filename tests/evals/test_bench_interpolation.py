@@ -38,15 +38,14 @@ def test_flow_is_measured_beside_blend_and_copy(options: BenchOptions) -> None:
     assert ahead.at_least == 2.0
 
 
-def test_every_second_frame_lies_between_its_neighbours(options: BenchOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_second_frame_lies_between_its_neighbours(options: BenchOptions) -> None:
     assert options.data is not None
     frames = [frame.rgb for frame in module.VideoReader(options.data / "bear.mp4").frames()]
-    triples = list(module._triples(options.data / "bear.mp4"))
+    triples = list(module.triples(options.data / "bear.mp4", 20))
     assert [(t[0] == frames[2 * i]).all() and (t[1] == frames[2 * i + 1]).all() for i, t in enumerate(triples)] == [
         True
     ] * 3
-    monkeypatch.setattr(module, "PAIRS", 2)
-    first, last = module._triples(options.data / "bear.mp4")
+    first, last = module.triples(options.data / "bear.mp4", 2)
     assert (first[2] == frames[2]).all()
     assert (last[1] == frames[5]).all()
 

@@ -39,8 +39,8 @@ class DenoiseArtifacts(Edit):
         )
         model: Literal["auto", "temporal", "keyframes_gan"] = Field(
             "auto",
-            description="Who restores: auto = Keyframes-GAN where its weights are among the models and were measured "
-            "to be better, else key frames and neighbours along optical flow.",
+            description="Who restores: auto = Keyframes-GAN where its weights are here and were measured to be "
+            "better, else key frames and neighbours along optical flow.",
         )
 
     class Result(EditResult):

@@ -48,8 +48,8 @@ class RemoveObject(Edit):
         )
         model: Literal["auto", "frames", "e2fgvi"] = Field(
             "auto",
-            description="Who fills the holes: auto = E2FGVI where its weights are among the models and were measured "
-            "to be better, else other frames.",
+            description="Who fills the holes: auto = E2FGVI where its weights are here and were measured to be "
+            "better, else other frames.",
         )
 
     def expected_seconds(self, args: Any, context: ToolContext) -> float:

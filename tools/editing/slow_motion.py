@@ -45,8 +45,8 @@ class SlowMotion(Edit):
         only: bool = Field(False, description="Whether to leave out the rest of the video.")
         model: Literal["auto", "flow", "vfimamba"] = Field(
             "auto",
-            description="Who makes up the frames: auto = VFIMamba where its weights are among the models and were "
-            "measured to be better, else optical flow.",
+            description="Who makes up the frames: auto = VFIMamba where its weights are here and were measured "
+            "to be better, else optical flow.",
         )
 
     class Result(EditResult):

@@ -11,7 +11,7 @@ from tools.base import MissingModel
 from tools.foreground.model import Foreground, foregrounds
 from tools.foreground.mustan_segmenter import FOLDER, MustanSegmenter, find_weights
 from tools.media.frame import Frame
-from tools.nn.figures import beats_embedded
+from tools.weights import weights_for
 
 if TYPE_CHECKING:
     from tools.foreground.tool import Choice
@@ -32,15 +32,15 @@ class Backend(NamedTuple):
 def choose(models: Path | None, model: Choice = "auto", *, device: str = "cpu") -> Backend:
     """The one asked for, or the best that is here; `models` is the folder of models.
 
-    By itself MUSTAN is taken where the figures beside its weights, which training writes, are above those of the
-    embedded one. Raises MissingModel with the command that trains it, CheckpointError for weights that do not fit.
+    By itself MUSTAN is taken where the figures beside its weights are above those of the embedded one; see
+    `weights_for`. Raises MissingModel with the command that trains it, CheckpointError for weights that do not fit.
     """
-    weights = find_weights(models)
+    weights = None if model == "embedded" else weights_for(find_weights, models, asked=model == "mustan")
     if model == "mustan" and weights is None:
         folder = f"{models or '$VIDERE_MODELS'}/{FOLDER}"
         command = f"python -m tools.segmentation.train --model mustan --steps 20000 --out {folder}"
         raise MissingModel(f"no weights of mustan here: {command}")
-    if weights is None or model == "embedded" or (model == "auto" and not beats_embedded(weights)):
+    if weights is None:
         return Backend(EMBEDDED, foregrounds)
     segmenter = MustanSegmenter.from_pretrained(weights, device=device)
     return Backend(segmenter.model, partial(_by_mustan, segmenter))

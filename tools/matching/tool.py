@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tools.base import Effects, InvalidArguments, MissingModel, Tool, ToolArgs, ToolContext, ToolResult
+from tools.base import Effects, InvalidArguments, Tool, ToolArgs, ToolContext, ToolResult
+from tools.matching.choose import Method, Network, choose
 from tools.types import Artifact, Evidence
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from tools.matching.matcher import Matcher, Matches
+    from tools.matching.matcher import Matches
     from tools.matching.relation import Relation
     from tools.media.frame import Picture
 
     Matrix = npt.NDArray[np.float64]
 
-MODELS = {
-    "views": "RootSIFT of simulated views and MAGSAC++",
-    "sift": "RootSIFT and MAGSAC++",
-}
 MAX_LISTED = 200
 MIN_SIDE_PX = 32
 
@@ -79,12 +76,12 @@ class Match(Tool):
         other_intrinsics: Intrinsics | None = Field(
             None, description="Camera of the second picture; empty = that of the first where sizes are equal."
         )
-        method: Literal["views", "sift", "gim"] = Field(
-            "views",
+        method: Method = Field(
+            "auto",
             description="views: also from very different viewpoints; sift: several times as fast; gim: a trained "
-            "network, where its weights are among the models.",
+            "network; auto = gim where its weights are here and were measured to be better, else views.",
         )
-        network: Literal["", "dkm", "loftr", "lightglue"] = Field(
+        network: Network = Field(
             "", description="Which network of gim: dkm is dense and slow; empty = the best of those that are there."
         )
 
@@ -112,7 +109,7 @@ class Match(Tool):
         first = _side(context, args.picture, args.video, args.at_s)
         second = _side(context, args.other_picture, args.other_video or args.video, args.other_s)
         one, two = _cameras(args, first.rgb, second.rgb)
-        model, matcher = _matcher(args, context)
+        model, matcher = choose(context.models, args.method, args.network, device=context.device)
         context.check_cancelled()
         context.progress("matching", 0.1)
         matches = matcher(first.rgb, second.rgb)
@@ -156,29 +153,6 @@ class Match(Tool):
             direction=[float(part) for part in pose.direction] if pose is not None and directed else None,
             intrinsics="given" if args.intrinsics is not None else "assumed",
         )
-
-
-def _matcher(args: Match.Args, context: ToolContext) -> tuple[str, Matcher]:
-    """What the result calls it, and the matcher."""
-    from tools.matching.matcher import MATCHERS
-
-    if args.method != "gim":
-        if args.network:
-            raise InvalidArguments(
-                f"match: {args.network} is a network of method='gim'; give that method, or no network"
-            )
-        return MODELS[args.method], MATCHERS[args.method]
-    from tools.matching.gim.matcher import FOLDER, GimMatcher, find_weights, kind_of
-
-    weights = find_weights(context.models, args.network)
-    if weights is None:
-        option, end = (f" --model {args.network}", f"_{args.network}") if args.network else ("", "")
-        raise MissingModel(
-            f"match: weights of {args.network or 'GIM'} are not among the models; train them: python -m "
-            f"tools.matching.train{option} --steps 20000 --out {(context.models or Path('MODELS')) / FOLDER}{end}; or "
-            "use method='views', which needs none"
-        )
-    return f"gim_{kind_of(weights)} and MAGSAC++", GimMatcher.from_pretrained(weights, device=context.device)
 
 
 def _side(context: ToolContext, picture: str, video: str, t_s: float) -> _Side:

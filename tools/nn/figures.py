@@ -9,11 +9,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 FIGURES, CARD = "figures.json", "README.md"
+REAL = "real"
+"""Key of FIGURES: the same of real clips."""
+_HEAD = "## On real clips"
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Measured on made data that were not trained on; more is better, in the unit that `quantity` names, else 0..1."""
+    """Measured on data that were not trained on; more is better, in the unit that `quantity` names, else 0..1."""
 
     quantity: str
     """What is measured, e.g. 'F of the mask of what moves'."""
@@ -29,14 +32,16 @@ class Figures:
         return {self.quantity: self.trained, **embedded, **self.others}
 
 
-def beats_embedded(folder: Path) -> bool:
+def beats_embedded(folder: Path, *, only_real: bool = False) -> bool:
     """Whether the weights of a folder were measured to be better than the back end that needs none.
 
-    False where nobody measured it: figures are written at the end of training.
+    Figures of real clips decide where there are some; else, unless `only_real`, those of made data, which training
+    writes. False where nobody measured it.
     """
     try:
         found = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
-        return float(found["trained"]) > float(found["without"])
+        figures = found[REAL] if only_real or REAL in found else found
+        return float(figures["trained"]) > float(figures["without"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -46,7 +51,6 @@ def write_figures(
 ) -> None:
     """Write FIGURES and, for people, CARD: data, steps, measured quality and the command that trains the same again."""
     _write(folder / FIGURES, json.dumps(asdict(figures), indent=1))
-    measured = "\n".join(f"| {what} | {value:.3f} |" for what, value in figures.rows().items())
     settings = "\n".join(f"| {key} | {value} |" for key, value in recipe.items())
     text = f"""# {name}, trained on made data
 
@@ -55,7 +59,7 @@ has seen no photograph. License: Apache-2.0, as the code.
 
 | on made data that it was not trained on | |
 |---|---|
-{measured}
+{_table(figures)}
 
 ```bash
 {command}
@@ -66,6 +70,33 @@ has seen no photograph. License: Apache-2.0, as the code.
 {settings}
 """
     _write(folder / CARD, text)
+
+
+def add_real(folder: Path, real: Figures, *, command: str) -> None:
+    """Add what was measured on real clips to FIGURES, where it decides from now on, and to CARD; it replaces earlier.
+
+    `command` measures the same again.
+    """
+    figures, card = folder / FIGURES, folder / CARD
+    made = json.loads(figures.read_text(encoding="utf-8")) if figures.is_file() else {}
+    _write(figures, json.dumps({**made, REAL: asdict(real)}, indent=1))
+    before = card.read_text(encoding="utf-8").partition(f"\n{_HEAD}")[0] if card.is_file() else f"# {folder.name}\n"
+    text = f"""{before}
+{_HEAD}
+
+| not one of them was trained on | |
+|---|---|
+{_table(real)}
+
+```bash
+{command}
+```
+"""
+    _write(card, text)
+
+
+def _table(figures: Figures) -> str:
+    return "\n".join(f"| {what} | {value:.3f} |" for what, value in figures.rows().items())
 
 
 def _write(path: Path, text: str) -> None:

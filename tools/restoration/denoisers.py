@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from tools.nn.figures import beats_embedded
 from tools.restoration.denoise import Denoiser, IsKey, TemporalDenoiser
 from tools.restoration.missing import missing
+from tools.weights import weights_for
 
 Name = Literal["temporal", "keyframes_gan"]
 Choice = Literal["auto", "temporal", "keyframes_gan"]
@@ -16,12 +16,10 @@ Choice = Literal["auto", "temporal", "keyframes_gan"]
 def chosen(models: Path | None, model: Choice = "auto") -> Name:
     """The one asked for, or the best that is here; `models` is the folder of models. Nothing is loaded.
 
-    By itself Keyframes-GAN is taken where the figures beside its weights, which training writes, are above those of
-    what needs none.
+    By itself Keyframes-GAN is taken where the figures beside its weights are above those of the other; see
+    `weights_for`.
     """
-    weights = _weights(models) if model == "auto" else None
-    asked = model == "keyframes_gan" or (weights is not None and beats_embedded(weights))
-    return "keyframes_gan" if asked else "temporal"
+    return "keyframes_gan" if model == "keyframes_gan" or (model == "auto" and _weights(models, model)) else "temporal"
 
 
 def choose(
@@ -35,13 +33,13 @@ def choose(
         return TemporalDenoiser(variance, is_key)
     from tools.restoration.keyframes_gan.denoiser import FOLDER, KeyframesDenoiser
 
-    weights = _weights(models)
+    weights = _weights(models, model)
     if weights is None:
         raise missing(models, FOLDER, "Keyframes-GAN", "net_g_55000.pth")
     return KeyframesDenoiser.from_pretrained(weights, is_key, device=device)
 
 
-def _weights(models: Path | None) -> Path | None:
+def _weights(models: Path | None, model: Choice) -> Path | None:
     from tools.restoration.keyframes_gan.denoiser import find_weights
 
-    return find_weights(models)
+    return weights_for(find_weights, models, asked=model == "keyframes_gan")

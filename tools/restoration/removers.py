@@ -9,10 +9,10 @@ from typing import Literal, Protocol
 import numpy as np
 
 from tools.media.frame import Frame, Picture
-from tools.nn.figures import beats_embedded
 from tools.restoration.missing import missing
 from tools.restoration.removal import remove
 from tools.restoration.shots import Frames, HoleAt
+from tools.weights import weights_for
 
 Name = Literal["frames", "e2fgvi"]
 Choice = Literal["auto", "frames", "e2fgvi"]
@@ -49,10 +49,9 @@ class FramesRemover:
 def chosen(models: Path | None, model: Choice = "auto") -> Name:
     """The one asked for, or the best that is here; `models` is the folder of models. Nothing is loaded.
 
-    By itself E2FGVI is taken where the figures beside its weights, which training writes, are above those of the other.
+    By itself E2FGVI is taken where the figures beside its weights are above those of the other; see `weights_for`.
     """
-    weights = _weights(models) if model == "auto" else None
-    return "e2fgvi" if model == "e2fgvi" or (weights is not None and beats_embedded(weights)) else "frames"
+    return "e2fgvi" if model == "e2fgvi" or (model == "auto" and _weights(models, model)) else "frames"
 
 
 def choose(models: Path | None, model: Choice = "auto", *, device: str = "cpu", shadows: bool = True) -> Remover:
@@ -64,13 +63,13 @@ def choose(models: Path | None, model: Choice = "auto", *, device: str = "cpu", 
         return FramesRemover(shadows)
     from tools.restoration.e2fgvi.remover import FOLDER, E2fgviRemover
 
-    weights = _weights(models)
+    weights = _weights(models, model)
     if weights is None:
         raise missing(models, FOLDER, "E2FGVI", "E2FGVI-HQ-CVPR22.pth")
     return E2fgviRemover.from_pretrained(weights, device=device)
 
 
-def _weights(models: Path | None) -> Path | None:
+def _weights(models: Path | None, model: Choice) -> Path | None:
     from tools.restoration.e2fgvi.remover import find_weights
 
-    return find_weights(models)
+    return weights_for(find_weights, models, asked=model == "e2fgvi")

@@ -21,7 +21,7 @@ from tools.media.stills import read_labels
 from tools.segmentation.embedded.backend import VERSION, EmbeddedBackend
 from tools.segmentation.film import Film
 from tools.segmentation.masklets import Mask, Masklet, Sight, decode, encode, rows
-from tools.segmentation.networks import NetworkBackend, find_network
+from tools.segmentation.networks import NetworkBackend, find_network, named_network
 from tools.segmentation.phrase import Grounded, ground_phrase
 from tools.segmentation.prompts import Backend, Prompt, Seen, Span, starts
 from tools.types import Box, Interval
@@ -110,8 +110,9 @@ def prepare(args: Segment.Args, context: ToolContext, video: str, reader: VideoR
 def _backend(model: str, context: ToolContext) -> Backend:
     if model == "embedded":
         return EmbeddedBackend()
-    name = find_network(context.models, context.device) if model == "auto" else model
-    return EmbeddedBackend() if name is None else NetworkBackend(name, context.models, context.device)
+    automatic = model == "auto"
+    found = find_network(context.models, context.device) if automatic else named_network(model, context.models)
+    return EmbeddedBackend() if found is None else NetworkBackend(found, context.device)
 
 
 def _asked(args: Segment.Args) -> list[ObjectPrompt]:

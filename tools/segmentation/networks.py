@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tools.base import InvalidArguments, MissingModel
 from tools.media.frame import Frame
-from tools.nn.figures import beats_embedded
 from tools.segmentation.film import Frames
 from tools.segmentation.prompts import Direction, Prompt, Seen, Span, starts
+from tools.weights import weights_for
 
 if TYPE_CHECKING:
     from tools.segmentation.models.network import Sam2Network
@@ -25,6 +27,13 @@ class Weights(NamedTuple):
 
     repo: str
     file: str
+
+
+class Found(NamedTuple):
+    """Weights on this machine."""
+
+    name: str
+    file: Path
 
 
 NETWORKS = {
@@ -41,32 +50,56 @@ NETWORKS = {
 on a GPU."""
 
 
+WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
 TRAINED = ("efficienttam", "sam2")
 """Weights of any size that `python -m tools.segmentation.train` wrote, in a folder of this name."""
 
 
-def find_network(models: Path | None, device: str = "cpu") -> str | None:
-    """Name of the best network whose weights are below the folder of models; None when there is none.
+def find_network(models: Path | None, device: str = "cpu") -> Found | None:
+    """The best network whose weights are here; None when there is none.
 
-    Published ones come first; those that were trained here count where they were measured to beat the embedded one.
+    Published ones below the folder of models come first; those of TRAINED count where they were measured to beat the
+    embedded one, see `weights_for`.
     """
     order = NETWORKS if device == "cpu" else reversed(NETWORKS)
-    published = next((name for name in order if _file(models, name) is not None), None)
-    if published is not None or models is None:
-        return published
-    return next((name for name in TRAINED if _file(models, name) and beats_embedded(models / name)), None)
+    published = ((name, _published(models, name)) for name in order)
+    trained = ((name, _trained(models, name, asked=False)) for name in TRAINED)
+    return next((Found(name, file) for name, file in chain(published, trained) if file is not None), None)
 
 
-def _file(models: Path | None, name: str) -> Path | None:
-    """`<models>/<repository or its last part>/<file>` or `<models>/<file>`; of TRAINED `<models>/<name>/...`."""
+def named_network(name: str, models: Path | None) -> Found:
+    """The weights of this name, the user's own before those that come with the package.
+
+    Raises InvalidArguments for an unknown name, MissingModel with the command that gets the weights.
+    """
+    if name not in NETWORKS and name not in TRAINED:
+        known = ", ".join((*NETWORKS, *TRAINED))
+        raise InvalidArguments(f"there is no model {name!r}; choose auto, embedded, {known}")
+    file = _trained(models, name, asked=True) if name in TRAINED else _published(models, name)
+    if file is None:
+        raise _missing(models, name)
+    return Found(name, file)
+
+
+def _published(models: Path | None, name: str) -> Path | None:
+    """`<models>/<repository or its last part>/<file>` or `<models>/<file>`."""
     if models is None:
         return None
-    if name in TRAINED:
-        written = models / name / "model.safetensors"
-        return written if written.is_file() and written.with_name("config.json").is_file() else None
     weights = NETWORKS[name]
     folders = (models / weights.repo, models / weights.repo.rpartition("/")[2], models)
     return next((folder / weights.file for folder in folders if (folder / weights.file).is_file()), None)
+
+
+def _trained(models: Path | None, name: str, *, asked: bool) -> Path | None:
+    """The file in the folder of this name, as training wrote it."""
+    folder = weights_for(partial(written, name=name), models, asked=asked)
+    return None if folder is None else folder / WEIGHTS_FILE
+
+
+def written(models: Path, name: str) -> Path | None:
+    """The folder of one of TRAINED below that of models; None when it is not there."""
+    folder = models / name
+    return folder if (folder / WEIGHTS_FILE).is_file() and (folder / CONFIG_FILE).is_file() else None
 
 
 def _missing(models: Path | None, name: str) -> MissingModel:
@@ -83,17 +116,10 @@ def _missing(models: Path | None, name: str) -> MissingModel:
 class NetworkBackend:
     """EfficientTAM or SAM 2.1; the first use loads the weights."""
 
-    def __init__(self, name: str, models: Path | None, device: str) -> None:
-        """Raises InvalidArguments for an unknown name, MissingModel with the command that gets the weights."""
-        if name not in NETWORKS and name not in TRAINED:
-            known = ", ".join((*NETWORKS, *TRAINED))
-            raise InvalidArguments(f"there is no model {name!r}; choose auto, embedded, {known}")
-        found = _file(models, name)
-        if found is None:
-            raise _missing(models, name)
-        self.model, self._path, self._device = name, found, device
-        if name in TRAINED:  # another training is another model
-            with found.open("rb") as file:
+    def __init__(self, found: Found, device: str) -> None:
+        self.model, self._path, self._device = found.name, found.file, device
+        if found.name in TRAINED:  # another training is another model
+            with found.file.open("rb") as file:
                 self.model += f" trained here, {hashlib.file_digest(file, 'sha256').hexdigest()[:8]}"
         self._network: Sam2Network | None = None
 

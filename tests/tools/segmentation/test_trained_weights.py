@@ -69,7 +69,9 @@ def test_published_weights_come_first(models: Path) -> None:
     measured(models / "efficienttam", 0.6, 0.5)
     file = models / NETWORKS["efficienttam-s"].file
     file.touch()
-    assert find_network(models) == "efficienttam-s"
+    found = find_network(models)
+    assert found is not None
+    assert found.name == "efficienttam-s"
     file.unlink()
 
 
