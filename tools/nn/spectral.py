@@ -35,10 +35,12 @@ class SpectralConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, in, H, W] to [B, out, H / stride, W / stride]."""
-        if self.training:
-            self._iterate()
+        with torch.autocast(x.device.type, enabled=False):  # half precision is too coarse for the power iteration
+            if self.training:
+                self._iterate()
+            weight = self.weight()
         x = F.pad(x, (self._pad,) * 4, mode=self._padding) if self._pad else x
-        return F.conv2d(x, self.weight(), self.bias, self._stride, dilation=self._dilation)
+        return F.conv2d(x, weight, self.bias, self._stride, dilation=self._dilation)
 
     def weight(self) -> Tensor:
         """The weight over its largest singular value."""
