@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from tools.media.synthetic.waves import Excursion, Wave
 Floats = npt.NDArray[np.floating[Any]]
 
 MARGIN = 1.05
-"""A texture covers material coordinates from -MARGIN to MARGIN; beyond it is mirrored."""
+"""A texture covers material coordinates from -MARGIN to MARGIN; beyond, that of the background is mirrored."""
+STEPS = 32
+"""A texel, of the distances in a sprite."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,24 @@ class Layer:
     motion: Motion
     moves: bool
     """Whether it moves or bends by itself; the camera makes still ones move in the picture, too."""
+
+    @property
+    def texels(self) -> float:
+        """A material unit."""
+        return (len(self.texture) - 1) / (2 * MARGIN)
+
+    @cached_property
+    def sprite(self) -> npt.NDArray[np.uint8]:
+        """The texture and, in a fourth channel, how far inside the outline a texel is: uint8 [S, S, 4].
+
+        128 is on the outline, STEPS more is a texel farther in. A distance stays sharp when it is interpolated,
+        where a mask would not.
+        """
+        assert self.shape is not None
+        line = np.linspace(-MARGIN, MARGIN, len(self.texture), dtype=np.float32)
+        level = self.shape.level(*np.meshgrid(line, line))
+        inside = np.clip(128 - level * np.float32(STEPS * self.texels), 0, 255).astype(np.uint8)
+        return np.concatenate((self.texture, inside[..., None]), axis=-1)
 
     def placed(self, t: float) -> Matrix:
         """From bent material (u, v, 1) to the world (x, y, z, 1), float64 [4, 3]."""
@@ -150,8 +171,9 @@ class View:
     @property
     def scale(self) -> float:
         """Pixels a material unit, at the centre of the layer."""
-        minor = np.linalg.det(self.matrix) / self.matrix[2, 2] ** 3
-        return math.sqrt(abs(float(minor)))
+        (a, b, c), (d, e, f), (g, h, i) = self.matrix.tolist()
+        minor = (a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)) / i**3
+        return math.sqrt(abs(minor))
 
 
 def _touching(a: Sequence[float], c: Sequence[float], cc: float) -> tuple[float, float]:
@@ -166,4 +188,7 @@ def apply_homography(matrix: Floats, x: Floats, y: Floats) -> tuple[Floats, Floa
     """Points (x, y) through a homography [3, 3]; keeps the precision of the points."""
     (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
     scale = 1 / (g * x + (h * y + i))
-    return (a * x + (b * y + c)) * scale, (d * x + (e * y + f)) * scale
+    there_x, there_y = a * x + (b * y + c), d * x + (e * y + f)
+    there_x *= scale
+    there_y *= scale
+    return there_x, there_y

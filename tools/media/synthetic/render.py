@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tools.media.frame import Picture
 from tools.media.synthetic.damage import Light
-from tools.media.synthetic.layer import MARGIN, View
+from tools.media.synthetic.layer import STEPS, View
 from tools.media.synthetic.scene import Scene
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -29,12 +29,16 @@ class Patch(NamedTuple):
     u: Floats
     """[h, w], material coordinates."""
     v: Floats
-    level: Floats | None
-    """[h, w], at most 0 on the layer; None for the background, which is everywhere."""
+
+    def inside(self) -> npt.NDArray[np.bool_]:
+        """[h, w]: the pixels whose centre lies on the layer, which is not the background."""
+        assert self.view.layer.shape is not None
+        inside: npt.NDArray[np.bool_] = self.view.layer.shape.level(self.u, self.v) <= 0
+        return inside
 
 
 def patches(scene: Scene, t: float) -> list[Patch]:
-    """The layers that reach into the picture, farthest first."""
+    """The layers that reach into the picture, farthest first: the background, then objects."""
     height, width = scene.camera.height, scene.camera.width
     parts = []
     for view in reversed(scene.views(t)):
@@ -46,23 +50,27 @@ def patches(scene: Scene, t: float) -> list[Patch]:
         x = np.arange(left, right, dtype=np.float32)[None, :]
         y = np.arange(top, bottom, dtype=np.float32)[:, None]
         u, v = view.to_material(x, y)
-        level = None if view.layer.shape is None else view.layer.shape.level(u, v)
-        parts.append(Patch(view, slice(top, bottom), slice(left, right), x, y, u, v, level))
+        parts.append(Patch(view, slice(top, bottom), slice(left, right), x, y, u, v))
     return parts
 
 
-def paint(parts: Sequence[Patch], height: int, width: int) -> Picture:
+def paint(parts: Sequence[Patch]) -> Picture:
     """Colours, uint8 RGB [H, W, 3], edges smoothed over about a pixel."""
     import cv2
 
-    canvas = np.zeros((height, width, 3), np.uint8)
-    for patch in parts:
-        below, colours = canvas[patch.rows, patch.columns], _colours(patch)
-        if patch.level is None:
-            below[:] = colours
-            continue
-        cover = np.clip(0.5 - patch.level * patch.view.scale, 0, 1)
-        cv2.blendLinear(colours, below, cover, 1 - cover, dst=below)
+    ground, *objects = parts
+    canvas = _sampled(ground.view.layer.texture, ground, cv2.BORDER_REFLECT_101)
+    for patch in objects:
+        layer, below = patch.view.layer, canvas[patch.rows, patch.columns]
+        sprite = _sampled(layer.sprite, patch, cv2.BORDER_CONSTANT)
+        # From 0 half a pixel outside the outline to 255 half a pixel inside.
+        slope = 255 * patch.view.scale / (layer.texels * STEPS)
+        inside = cv2.extractChannel(sprite, 3)
+        cover = cv2.addWeighted(inside, slope, inside, 0, 127.5 - 128 * slope)
+        cover = cv2.cvtColor(cover, cv2.COLOR_GRAY2RGB)
+        above = cv2.multiply(cv2.cvtColor(sprite, cv2.COLOR_RGBA2RGB), cover, scale=1 / 255)
+        cv2.multiply(below, cv2.bitwise_not(cover), dst=below, scale=1 / 255)
+        cv2.add(below, above, dst=below)
     return canvas
 
 
@@ -71,13 +79,12 @@ def expose(scene: Scene, t: float, shutter: float, parts: Sequence[Patch], *, sa
 
     `parts` are the patches at t; the mean is taken over an odd number of times, t in the middle.
     """
-    height, width = scene.camera.height, scene.camera.width
-    light = paint(parts, height, width).astype(np.float32)
+    light = paint(parts).astype(np.float32)
     if not shutter:
         return light
     for step in range(1, samples // 2 + 1):
         for time in (t - step * shutter / samples, t + step * shutter / samples):
-            light += paint(patches(scene, time), height, width)
+            light += paint(patches(scene, time))
     light /= samples
     return light
 
@@ -98,24 +105,23 @@ def see(scene: Scene, parts: Sequence[Patch]) -> Seen:
     height, width = scene.camera.height, scene.camera.width
     labels = np.zeros((height, width), np.uint8)
     amodal = np.zeros((len(scene.layers) - 1, height, width), np.bool_)
-    depth = np.zeros((height, width), np.float32)
+    ground, *objects = parts
+    depth = ground.view.depth(ground.x, ground.y)
     first = scene.layers[1].number if len(scene.layers) > 1 else 0
-    for patch in parts:
-        far = patch.view.depth(patch.x, patch.y)
-        if patch.level is None:
-            depth[patch.rows, patch.columns] = far
-            continue
-        inside, number = patch.level <= 0, patch.view.layer.number
+    for patch in objects:
+        inside, number = patch.inside(), patch.view.layer.number
         amodal[number - first, patch.rows, patch.columns] = inside
         np.copyto(labels[patch.rows, patch.columns], np.uint8(number), where=inside)
-        np.copyto(depth[patch.rows, patch.columns], far, where=inside)
+        np.copyto(depth[patch.rows, patch.columns], patch.view.depth(patch.x, patch.y), where=inside)
     return Seen(labels, amodal, depth)
 
 
-def _colours(patch: Patch) -> Picture:
+def _sampled(image: npt.NDArray[np.uint8], patch: Patch, border: int) -> npt.NDArray[np.uint8]:
+    """The texture or sprite [S, S, C] of a layer as the picture shows it, uint8 [h, w, C]."""
     import cv2
 
-    texture = patch.view.layer.texture
-    half = (texture.shape[0] - 1) / 2
-    x, y = (axis * (half / MARGIN) + half for axis in (patch.u, patch.v))
-    return np.asarray(cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+    texels, middle = patch.view.layer.texels, (len(image) - 1) / 2
+    x, y = patch.u * texels, patch.v * texels
+    x += middle
+    y += middle
+    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=border), np.uint8)
