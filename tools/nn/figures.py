@@ -11,6 +11,7 @@ from pathlib import Path
 FIGURES, CARD = "figures.json", "README.md"
 REAL = "real"
 """Key of FIGURES: the same of real clips."""
+MADE = "random weights on what this repository makes, and on nothing else; it has seen no photograph"
 _HEAD = "## On real clips"
 
 
@@ -47,15 +48,25 @@ def beats_embedded(folder: Path, *, only_real: bool = False) -> bool:
 
 
 def write_figures(
-    folder: Path, figures: Figures, *, name: str, command: str, recipe: Mapping[str, object], parameters: int
+    folder: Path,
+    figures: Figures,
+    *,
+    name: str,
+    command: str,
+    recipe: Mapping[str, object],
+    parameters: int,
+    source: str = MADE,
 ) -> None:
-    """Write FIGURES and, for people, CARD: data, steps, measured quality and the command that trains the same again."""
+    """Write FIGURES and, for people, CARD: data, steps, measured quality and the command that trains the same again.
+
+    `source` says what it started from and what it saw.
+    """
     _write(folder / FIGURES, json.dumps(asdict(figures), indent=1))
     settings = "\n".join(f"| {key} | {value} |" for key, value in recipe.items())
-    text = f"""# {name}, trained on made data
+    text = f"""# {name}, trained here
 
-{parameters:,} parameters, float16. Trained from random weights on what this repository makes, and on nothing else; it
-has seen no photograph. License: Apache-2.0, as the code.
+{parameters:,} parameters, float16. Trained from {source}.
+License: Apache-2.0, as the code.
 
 | on made data that it was not trained on | |
 |---|---|
@@ -84,7 +95,7 @@ def add_real(folder: Path, real: Figures, *, command: str) -> None:
     text = f"""{before}
 {_HEAD}
 
-| not one of them was trained on | |
+| on recordings of a camera | |
 |---|---|
 {_table(real)}
 
