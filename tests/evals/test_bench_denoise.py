@@ -12,10 +12,12 @@ from evals.bench.tools_denoise import denoising
 from tests.fixtures.render import render
 from tools.media.synthetic.scene import Config
 from tools.media.synthetic.world import SyntheticVideos
+from tools.restoration.keyframes_gan.network import KeyframesGan, KeyframesGanConfig
 
 
 def test_ours_is_measured_beside_doing_nothing_and_filters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("VIDERE_MODELS", raising=False)
+    KeyframesGan(KeyframesGanConfig(2)).save_pretrained(tmp_path / "models" / "keyframes_gan")
+    monkeypatch.setenv("VIDERE_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(module, "SIDE_PX", 128)
     monkeypatch.setattr(module, "COARSE_CRFS", (38,))
     config = Config(height=96, width=128, num_frames=8, cut=0.0, damage=0.0)
@@ -29,6 +31,7 @@ def test_ours_is_measured_beside_doing_nothing_and_filters(tmp_path: Path, monke
     assert {"bilateral filter", "non-local means"} <= {
         name.split(", ")[2].split(":")[0] for name in rows if name.count(",") == 2
     }
+    assert rows["bear, H.264 at 38, Keyframes-GAN, width 2: PSNR ahead of doing nothing"].at_least is None
     assert rows["bear, H.264 at 38, denoise_artifacts, file to file: PSNR"].baseline is not None
 
 
