@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -20,28 +21,32 @@ def made_ahead(make: Callable[[int], T], first: int, *, workers: int) -> Iterato
     """
     # Forking a process that runs threads (torch's, OpenCV's) can hang.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_work_on_one_thread)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(make,))
     ahead: deque[Future[bytes]] = deque()
     number = first
     try:
         while True:
             while len(ahead) < 2 * workers:
-                ahead.append(pool.submit(_pickled, make, number))
+                ahead.append(pool.submit(_made, number))
                 number += 1
             yield pickle.loads(ahead.popleft().result())  # noqa: S301  (written by our own process)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _pickled(make: Callable[[int], T], number: int) -> bytes:
-    # As bytes, for torch would hand tensors over by open files, which a process that ends takes with it.
-    return pickle.dumps(make(number), pickle.HIGHEST_PROTOCOL)
+_make: Callable[[int], object]
+"""Of a worker, which gets it once, for it may hold much."""
 
 
-def _work_on_one_thread() -> None:
-    import os
-
+def _begin(make: Callable[[int], object]) -> None:
     import cv2
 
+    global _make
+    _make = make
     cv2.setNumThreads(1)  # there is a process for every core already
-    os.environ["OMP_NUM_THREADS"] = "1"  # of torch, which `make` imports where it needs it
+    os.environ["OMP_NUM_THREADS"] = "1"  # of torch, where `make` imports it
+
+
+def _made(number: int) -> bytes:
+    # As bytes, for torch would hand tensors over by open files, which a process that ends takes with it.
+    return pickle.dumps(_make(number), pickle.HIGHEST_PROTOCOL)

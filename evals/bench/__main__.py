@@ -77,11 +77,13 @@ def bench(
         write,
     )
     results: list[Result] = []
+    report = {"name": name, "machine": machine, "commit": commit()}
     for module in [BENCHES[name]] if name != "all" else BENCHES.values():
-        results.extend(importlib.import_module(module).run(options))
-    report = {"name": name, "machine": machine, "commit": commit(), "results": [item.to_json() for item in results]}
-    if json_file is not None:
-        json_file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        for result in importlib.import_module(module).run(options):
+            results.append(result)
+            if json_file is not None:  # each at once: a run that is broken off leaves what it found
+                found = report | {"results": [item.to_json() for item in results]}
+                json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     from rich.console import Console
 
     Console().print(_table(name, machine, results))

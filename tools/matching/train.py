@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 
 from tools.base import InvalidArguments
@@ -29,7 +28,7 @@ from tools.matching.matcher import Matcher, match_plain
 from tools.media.synthetic.layer import apply_homography
 from tools.media.synthetic.pairs import MatchingPairs
 from tools.nn.course import HELD_OUT
-from tools.nn.run_folder import claim, command, train_into
+from tools.nn.run_folder import claim, command, train_into, training_device
 from tools.nn.train import NumberedBatches, OptimizerConfig, TrainConfig
 
 LABELS = "labels"
@@ -150,7 +149,7 @@ def main(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
 ) -> None:
     """Train a matcher, on a GPU where there is one, and measure it on made pairs."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = training_device()
     recipe = Recipe(model, size, steps, batch_size, side_px, learning_rate, seed, clips, base)
     with command() as cancelled:
         trained = fit(recipe, out, device=device, workers=workers, resume=resume, cancelled=cancelled)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tools.base import InvalidArguments
 from tools.nn.figures import Figures, write_figures
 from tools.nn.pretrained import Pretrained
-from tools.nn.run_folder import RUN, claim, command, train_into
+from tools.nn.run_folder import RUN, claim, command, train_into, training_device
 from tools.nn.train import Batches, OptimizerConfig, TrainConfig
 
 HELD_OUT = 1_000_003
@@ -146,7 +146,7 @@ def training_command(program: str, courses: Mapping[str, Course[Any, Any]]) -> t
         resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
         measure: Annotated[bool, typer.Option("--measure", help="Only measure the run that ended there.")] = False,
     ) -> None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = training_device()
         with command() as cancelled:
             if model not in courses:
                 raise InvalidArguments(f"there is no model {model!r}; choose of {', '.join(courses)}")

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import torch
 import typer
 
 from tools.base import InvalidArguments, VidereError
@@ -58,6 +59,14 @@ def train_into(
     model.finish()
     model.half().save_pretrained(folder)
     return model.float().eval()
+
+
+def training_device() -> str:
+    """A GPU where there is one; its products of single precision may then take TF32's ten bits."""
+    if not torch.cuda.is_available():
+        return "cpu"
+    torch.set_float32_matmul_precision("high")
+    return "cuda"
 
 
 @contextmanager

@@ -71,8 +71,11 @@ def sample_click(truth: Tensor, found: Tensor | None, rng: np.random.Generator) 
     """
     wrong = (truth if found is None else truth ^ found).flatten(1)
     wrong = wrong | ~wrong.any(1, keepdim=True)
-    noise = torch.from_numpy(1 + rng.random(tuple(wrong.shape), dtype=np.float32)).to(truth.device)
-    place = (noise * wrong).argmax(1, keepdim=True)
+    # The k-th of n wrong pixels, k drawn from 1 to n.
+    sizes = wrong.sum(1, keepdim=True)
+    drawn = torch.from_numpy(rng.random(tuple(sizes.shape))).to(truth.device)
+    chosen = 1 + (drawn * sizes).long()
+    place = (wrong & (wrong.cumsum(1) == chosen)).int().argmax(1, keepdim=True)
     y, x = place // truth.shape[-1], place % truth.shape[-1]
     inside = truth.flatten(1).gather(1, place)
     return torch.stack([x, y], dim=-1).float(), torch.where(inside, FOREGROUND, BACKGROUND)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -13,7 +14,7 @@ from tools.media.quantiser import h264_step
 from tools.media.synthetic.compressed import RATE_HZ, compressed
 from tools.nn.course import HELD_OUT, Course, Recipe
 from tools.nn.figures import Figures
-from tools.nn.train import NumberedBatches, OptimizerConfig
+from tools.nn.train import NumberedBatches, OptimizerConfig, TrainConfig
 from tools.restoration.denoise import Denoiser, TemporalDenoiser, variance_of
 from tools.restoration.keyframes_gan.denoiser import KeyframesDenoiser
 from tools.restoration.keyframes_gan.made import LEAST_FRAMES, Moments, moments, videos
@@ -27,7 +28,7 @@ MILESTONES = (50_000, 100_000, 200_000, 300_000)
 
 
 class KeyframesGanCourse(Course[KeyframesGan, Moments]):
-    """As published: Adam with betas 0.9 and 0.99, 1e-4, halved at MILESTONES, batches of 4."""
+    """As published: Adam with betas 0.9 and 0.99, 1e-4, batches of 4; the released size halves the rate at MILESTONES."""
 
     kind = KeyframesGan
     configs = {"small": SMALL, "tiny": TINY, "released": RELEASED}
@@ -53,6 +54,13 @@ class KeyframesGanCourse(Course[KeyframesGan, Moments]):
         if config.frozen:
             model.contest()
         return model
+
+    def training(self, recipe: Recipe) -> TrainConfig:
+        """Ours ends at a tenth of the rate, by a cosine, however many steps there are."""
+        usual = super().training(recipe)
+        if self.configs[recipe.config].frozen:
+            return usual
+        return replace(usual, optimizer=replace(usual.optimizer, schedule="cosine", final_share=0.1))
 
     def batches(self, recipe: Recipe, *, workers: int = 0) -> NumberedBatches[Moments]:
         """A moment each of short clips."""
