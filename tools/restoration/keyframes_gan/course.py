@@ -28,7 +28,7 @@ MILESTONES = (50_000, 100_000, 200_000, 300_000)
 
 
 class KeyframesGanCourse(Course[KeyframesGan, Moments]):
-    """As published: Adam with betas 0.9 and 0.99, 1e-4, batches of 4; the released size halves the rate at MILESTONES."""
+    """As published: Adam with betas 0.9 and 0.99, 1e-4, halved at MILESTONES (of the released size), batches of 4."""
 
     kind = KeyframesGan
     configs = {"small": SMALL, "tiny": TINY, "released": RELEASED}
