@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, cast
 
@@ -13,10 +13,12 @@ from tools.media.frame import Picture
 RATE_HZ = 25
 
 
-def compressed(pictures: Sequence[Picture], crf: int, *, key_every: int = 250) -> list[Picture]:
+def compressed(
+    pictures: Sequence[Picture], crf: int, *, key_every: int = 250, wanted: Container[int] | None = None
+) -> list[Picture]:
     """uint8 RGB [H, W, 3] of one even size, encoded by x264 at a constant rate factor (0..51) and decoded again.
 
-    The first is a key frame, then every `key_every`-th.
+    The first is a key frame, then every `key_every`-th. Of all pictures, or of those with the numbers `wanted`.
     """
     import av
 
@@ -37,4 +39,6 @@ def compressed(pictures: Sequence[Picture], crf: int, *, key_every: int = 250) -
         yield from encoder.encode(None)
         yield None
 
-    return [frame.to_ndarray(format="rgb24") for packet in packets() for frame in decoder.decode(packet)]
+    decoded = enumerate(frame for packet in packets() for frame in decoder.decode(packet))
+    # To bring a picture from YUV to RGB costs more than to decode it.
+    return [frame.to_ndarray(format="rgb24") for number, frame in decoded if wanted is None or number in wanted]

@@ -53,9 +53,9 @@ def moments(made: SyntheticVideos, batch_size: int, number: int) -> Moments:
     parts = []
     for index in range(number * batch_size, (number + 1) * batch_size):
         clean = made[index].frames()
-        coded = compressed(list(clean), int(rng.integers(*CRF, endpoint=True)))
-        at = int(rng.integers(1, len(coded)))
-        parts.append((*inputs(coded[at], coded[0], flow), clean[at]))
+        crf, at = int(rng.integers(*CRF, endpoint=True)), int(rng.integers(1, len(clean)))
+        key, picture = compressed(list(clean), crf, wanted=(0, at))
+        parts.append((*inputs(picture, key, flow), clean[at]))
     return Moments(*(as_tensor(np.stack(pictures)) for pictures in zip(*parts, strict=True)))
 
 

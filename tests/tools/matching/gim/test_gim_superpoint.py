@@ -144,7 +144,7 @@ def test_adapted_points_are_what_many_views_show() -> None:
 
 def test_a_batch_is_learnt_by_heart() -> None:
     model = SuperPoint(SIZES["tiny"]).train()
-    batch = DetectorExamples(1, side_px=96, seed=3)(0)
+    batch = DetectorExamples(1, side_px=96, seed=5)(0)
     history = learnt(model, objective, batch, 100)
     assert history[-1]["points"] < 0.2 * history[0]["points"]
     assert history[-1]["descriptors"] < 0.3 * history[0]["descriptors"]
