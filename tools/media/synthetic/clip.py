@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tools.media.frame import Picture
 from tools.media.synthetic.camera import Matrix
 from tools.media.synthetic.damage import Damage
-from tools.media.synthetic.follow import Placed, material_of, place, touch
+from tools.media.synthetic.follow import Material, material_of, place, touch
 from tools.media.synthetic.layer import Layer
 from tools.media.synthetic.render import Patch, Seen, expose, patches, see
 from tools.media.synthetic.scene import Scene
@@ -134,19 +134,16 @@ class Clip:
         points = np.zeros((num, self.num_frames, 2), np.float32)
         visible = np.zeros((num, self.num_frames), np.bool_)
         known = np.zeros_like(visible)
-        numbers = np.zeros(num, np.int32)
-        for t in np.unique(queries[:, 0]).astype(int):
+        numbers, (u, v) = np.zeros(num, np.int32), np.zeros((2, num))
+        for t in np.unique(queries[:, 0]).astype(int).tolist():
             chosen = np.flatnonzero(queries[:, 0] == t)
-            scene = self.scene_at(int(t))
-            start = queries[chosen].astype(np.float64)
-            material = touch(scene, float(t), start[:, 1], start[:, 2])
-            numbers[chosen] = material.numbers
-            for s in range(self.num_frames):
-                if self.scene_at(s) is not scene:
-                    continue
-                at: Placed = place(scene, float(s), material)
-                points[chosen, s, 0], points[chosen, s, 1] = at.x, at.y
-                visible[chosen, s], known[chosen, s] = at.visible, True
+            x, y = queries[chosen, 1:].astype(np.float64).T
+            numbers[chosen], u[chosen], v[chosen] = touch(self.scene_at(t), float(t), x, y)
+            known[chosen] = [self.scene_at(s) is self.scene_at(t) for s in range(self.num_frames)]
+        for s in range(self.num_frames):
+            here = np.flatnonzero(known[:, s])
+            at = place(self.scene_at(s), float(s), Material(numbers[here], u[here], v[here]))
+            points[here, s, 0], points[here, s, 1], visible[here, s] = at.x, at.y, at.visible
         return Tracks(points, visible, known, numbers)
 
     def homography(self, t: int, s: int) -> Matrix | None:

@@ -143,8 +143,9 @@ def _fit(source: Picture, height: int, width: int) -> Matrix:
 
 
 def _visible(homography: Matrix, height: int, width: int) -> npt.NDArray[np.bool_]:
-    x, y = np.arange(width, dtype=np.float64)[None, :], np.arange(height, dtype=np.float64)[:, None]
+    x, y = np.arange(width, dtype=np.float32)[None, :], np.arange(height, dtype=np.float32)[:, None]
     there_x, there_y = apply_homography(homography, x, y)
-    in_front = homography[2, 0] * x + homography[2, 1] * y + homography[2, 2] > 0
+    g, h, i = homography[2].tolist()
+    in_front = g * x + h * y + i > 0
     inside: npt.NDArray[np.bool_] = (there_x >= -0.5) & (there_x < width - 0.5)
     return inside & (there_y >= -0.5) & (there_y < height - 0.5) & in_front
