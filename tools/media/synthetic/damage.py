@@ -56,14 +56,21 @@ class Damage:
         if self.defocus_px:
             light = np.asarray(cv2.GaussianBlur(light, (0, 0), self.defocus_px), np.float32)
         if self.noise:
-            chance = np.frombuffer(rng.bytes(light.size), np.uint8).reshape(light.shape)
-            light = light + np.asarray(cv2.LUT(chance, self.noise * _NORMAL), np.float32)
+            light = light + normal_noise(rng, light.shape, self.noise)
         picture = np.clip(light + np.float32(0.5), 0, 255).astype(np.uint8)
         if self.quality < 100:
             bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
             _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, self.quality])
             picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8)
         return picture
+
+
+def normal_noise(rng: np.random.Generator, shape: tuple[int, ...], deviation: float) -> npt.NDArray[np.float32]:
+    """Normal noise of a standard deviation, float32 [H, W, C], of 256 values: looked up by random bytes."""
+    import cv2
+
+    chance = np.frombuffer(rng.bytes(math.prod(shape)), np.uint8).reshape(shape)
+    return np.asarray(cv2.LUT(chance, deviation * _NORMAL), np.float32)
 
 
 def _normal_of_bytes() -> npt.NDArray[np.float32]:
@@ -73,7 +80,6 @@ def _normal_of_bytes() -> npt.NDArray[np.float32]:
 
 
 _NORMAL = _normal_of_bytes()
-"""Looked up by random bytes, which is much cheaper than to draw normal numbers."""
 
 
 def random_damage(rng: np.random.Generator, chance: float) -> Damage:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tools.media.synthetic.damage import normal_noise
 from tools.media.synthetic.shapes import NUM_DIRECTIONS, Floats, Shape
 from tools.media.synthetic.textures import noise
 
@@ -70,16 +71,17 @@ class NamedShapes:
         columns = np.array([0.27, 0.73]) if rng.random() < 0.5 else np.array([0.73, 0.27])
         centres = np.stack([columns, rng.uniform(0.27, 0.73, 2)], axis=1) * side
         drifts = rng.uniform(-0.04, 0.04, (2, 2)) * side
-        y, x = np.mgrid[:side, :side] + 0.5
+        y, x = np.mgrid[:side, :side].astype(np.float32) + np.float32(0.5)
         pictures = np.empty((count, side, side, 3), np.uint8)
         labels = np.zeros((count, side, side), np.uint8)
         for t in range(count):
             picture = np.repeat(ground[..., None], 3, axis=2)
             for number in range(2):
-                cx, cy = centres[number] + t * drifts[number]
-                inside = outlines[number].level((x - cx) / radii[number], (y - cy) / radii[number]) <= 0
+                cx, cy = (centres[number] + t * drifts[number]).tolist()
+                radius = float(radii[number])
+                inside = outlines[number].level((x - cx) / radius, (y - cy) / radius) <= 0
                 picture[inside], labels[t][inside] = colours[number], number + 1
-            pictures[t] = np.clip(picture + rng.normal(0, 4, picture.shape), 0, 255)
+            pictures[t] = np.clip(picture + normal_noise(rng, picture.shape, 4), 0, 255)
         return NamedClip(pictures, labels, (int(kinds[0]), int(kinds[1])))
 
 
