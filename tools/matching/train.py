@@ -9,7 +9,7 @@ base finds through many homographies.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +28,8 @@ from tools.matching.matcher import Matcher, match_plain
 from tools.media.synthetic.layer import apply_homography
 from tools.media.synthetic.pairs import MatchingPairs
 from tools.nn.course import HELD_OUT
-from tools.nn.run_folder import claim, command, train_into, training_device
+from tools.nn.figures import MADE, Figures, write_figures
+from tools.nn.run_folder import claim, command, recorded, train_into, training_device
 from tools.nn.train import NumberedBatches, OptimizerConfig, TrainConfig
 
 LABELS = "labels"
@@ -134,7 +135,7 @@ def _labelled(recipe: Recipe, folder: Path, device: str) -> list[Labelled]:
 
 def main(
     out: Annotated[Path, typer.Option(help="Folder for weights, labels, checkpoint and log.")],
-    steps: Annotated[int, typer.Option(min=1, help="Updates of the weights.")],
+    steps: Annotated[int, typer.Option(min=1, help="Updates of the weights.")] = Recipe.steps,
     model: Annotated[str, typer.Option(help=f"One of {', '.join(TRAINEES)}.")] = Recipe.model,
     clips: Annotated[str, typer.Option(help="Folder of videos to learn from; empty = made pairs only.")] = "",
     base: Annotated[str, typer.Option(help="Folder to start from; a superpoint for a new lightglue.")] = "",
@@ -147,14 +148,38 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Of weights, pairs and augmentation.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes that make pairs ahead.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
+    measure: Annotated[bool, typer.Option("--measure", help="Only measure the run that ended there.")] = False,
 ) -> None:
-    """Train a matcher, on a GPU where there is one, and measure it on made pairs."""
+    """Train a matcher, on a GPU where there is one, measure it on made pairs, write its card."""
     device = training_device()
     recipe = Recipe(model, size, steps, batch_size, side_px, learning_rate, seed, clips, base)
     with command() as cancelled:
-        trained = fit(recipe, out, device=device, workers=workers, resume=resume, cancelled=cancelled)
-    right, number = share_near(trained, side_px=side_px, seed=seed, num_pairs=16, device=device)
+        if measure:
+            recipe = recorded(out, Recipe)
+            trained = TRAINEES[recipe.model].network.from_pretrained(out).to(device)
+        else:
+            trained = fit(recipe, out, device=device, workers=workers, resume=resume, cancelled=cancelled)
+    right, number = share_near(trained, side_px=recipe.side_px, seed=recipe.seed, num_pairs=16, device=device)
+    _write(out, recipe, trained, Figures("share of the matches that are right, made pairs", right))
     typer.echo(f"{right:.1%} of {number:.1f} matches a pair are right on 16 made pairs; saved to {out}")
+
+
+def _write(out: Path, recipe: Recipe, trained: PairNetwork, figures: Figures) -> None:
+    given = {key: value for key, value in asdict(recipe).items() if value != ""}
+    options = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in given.items())
+    source = MADE
+    if recipe.base or recipe.clips:
+        videos = f" and on labels of the videos in {recipe.clips}" if recipe.clips else ""
+        source = f"{recipe.base or 'random weights'} on made pairs{videos}"
+    write_figures(
+        out,
+        figures,
+        name=f"{type(trained).__name__} {recipe.size}",
+        command=f"python -m tools.matching.train {options} --out FOLDER",
+        recipe=given,
+        parameters=sum(p.numel() for p in trained.parameters()),
+        source=source,
+    )
 
 
 if __name__ == "__main__":

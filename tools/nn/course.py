@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tools.base import InvalidArguments
 from tools.nn.figures import Figures, write_figures
 from tools.nn.pretrained import Pretrained
-from tools.nn.run_folder import RUN, claim, command, train_into, training_device
+from tools.nn.run_folder import claim, command, recorded, train_into, training_device
 from tools.nn.train import Batches, OptimizerConfig, TrainConfig
 
 HELD_OUT = 1_000_003
@@ -152,7 +152,7 @@ def training_command(program: str, courses: Mapping[str, Course[Any, Any]]) -> t
                 raise InvalidArguments(f"there is no model {model!r}; choose of {', '.join(courses)}")
             course = courses[model]
             if measure:
-                recipe = _recorded(out)
+                recipe = recorded(out, Recipe)
                 trained = course.kind.from_pretrained(out).to(device)
             elif steps is None:
                 raise InvalidArguments("how many --steps shall it learn?")
@@ -173,14 +173,6 @@ def training_command(program: str, courses: Mapping[str, Course[Any, Any]]) -> t
         typer.echo(json.dumps(figures.rows()))
 
     return app
-
-
-def _recorded(folder: Path) -> Recipe:
-    """The recipe of a run that ended. Raises InvalidArguments where there is none."""
-    try:
-        return Recipe(**json.loads((folder / RUN).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise InvalidArguments(f"{folder} holds no run to measure: train one there with --steps") from error
 
 
 def _write(out: Path, program: str, trained: Pretrained, recipe: Recipe, figures: Figures) -> None:

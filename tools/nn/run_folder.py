@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 RUN = "run.json"
 M = TypeVar("M", bound=Pretrained)
 B = TypeVar("B")
+R = TypeVar("R", bound="DataclassInstance")
 
 
 def claim(folder: Path, recipe: DataclassInstance, *, resume: bool) -> None:
@@ -39,6 +40,14 @@ def claim(folder: Path, recipe: DataclassInstance, *, resume: bool) -> None:
         raise InvalidArguments(f"{folder} was begun with {changed}: give the same, or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     note.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+
+
+def recorded(folder: Path, kind: type[R]) -> R:
+    """The recipe of a run that ended. Raises InvalidArguments where there is none."""
+    try:
+        return kind(**json.loads((folder / RUN).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InvalidArguments(f"{folder} holds no run to measure: train one there") from error
 
 
 def train_into(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+import typer
 from typer.testing import CliRunner
 
 from tests.fixtures.render import Encoding, render
@@ -25,6 +26,7 @@ from tools.matching.train import Recipe, fit, share_near
 from tools.media.frame import Picture
 from tools.media.synthetic.scene import Config
 from tools.media.synthetic.world import SyntheticVideos
+from tools.nn.figures import CARD, FIGURES
 
 QUICK = Recipe(size="tiny", steps=2, batch_size=2, side_px=64)
 FEW = LabelConfig(least_start=30, least_linked=40, least_final=30)
@@ -122,13 +124,25 @@ def test_the_share_of_right_matches_is_measured_on_made_pairs() -> None:
 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
-    import typer
-
     app = typer.Typer()
     app.command()(command.main)
     done = CliRunner().invoke(app, ["--out", str(tmp_path), "--steps", "1", "--base", str(tmp_path / "none")])
     assert done.exit_code == 2
     assert "no weights at" in done.output
+
+
+def test_the_command_measures_and_writes_a_card(tmp_path: Path) -> None:
+    app, out = typer.Typer(), tmp_path / "gim"
+    app.command()(command.main)
+    place = ["--size", "tiny", "--side-px", "64", "--out", str(out)]
+    assert CliRunner().invoke(app, [*place, "--steps", "1", "--batch-size", "1"]).exit_code == 0
+    figures = (out / FIGURES).read_text()
+    assert "--model loftr --size tiny --steps 1" in (out / CARD).read_text()
+    (out / FIGURES).unlink()
+    assert CliRunner().invoke(app, [*place, "--measure"]).exit_code == 0
+    assert (out / FIGURES).read_text() == figures
+    told = CliRunner().invoke(app, ["--out", str(tmp_path), "--measure"])
+    assert (told.exit_code, "holds no run to measure" in told.output) == (2, True)
 
 
 def test_the_matching_suite_measures_the_matcher(tmp_path: Path) -> None:
