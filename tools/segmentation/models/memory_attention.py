@@ -23,6 +23,8 @@ DROPOUT = 0.1
 """Of attention weights and branches, in training."""
 MOST_WEIGHTS = 2**23
 """Numbers that the attention weights of one block of queries take: 32 MB in single precision."""
+ALIGNED = 16
+"""Rows of the weights begin at multiples of so many numbers (64 bytes): matrix products write to others much slower."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,14 @@ class Room:
     keys: Tensor
     """[tokens, dim]."""
     weights: Tensor
-    """[queries * tokens], or fewer: then queries attend in several blocks."""
+    """[queries * aligned tokens], or fewer: then queries attend in several blocks."""
 
     @staticmethod
     def of(memory: Recalled, queries: int, dim: int) -> Room:
         """Enough for the memories of one object and a number of queries."""
         tokens = memory.tokens.shape[1]
-        weights = min(queries * tokens, max(MOST_WEIGHTS, tokens))
+        width = _aligned(tokens)
+        weights = min(queries * width, max(MOST_WEIGHTS, width))
         return Room(memory.tokens.new_empty(tokens, dim), memory.tokens.new_empty(weights))
 
     def attend(self, q: Tensor, keys: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
@@ -62,16 +65,18 @@ class Room:
 
         PyTorch's fused attention on a CPU wants values as wide as keys, and is slower than its matrix products.
         """
-        q, mixed = q * q.shape[-1] ** -0.5, q.new_empty(len(q), v.shape[-1])
-        num_blocks = -(-len(q) // (len(self.weights) // len(keys)))
+        q, mixed, width = q * q.shape[-1] ** -0.5, q.new_empty(len(q), v.shape[-1]), _aligned(len(keys))
+        num_blocks = -(-len(q) // (len(self.weights) // width))
         for queries, out in zip(q.chunk(num_blocks), mixed.chunk(num_blocks), strict=True):
-            block = self.weights[: len(queries) * len(keys)].view(len(queries), len(keys))
+            rows = self.weights[: len(queries) * width].view(len(queries), width)
+            weights = rows[:, : len(keys)]
             if bias is None:
-                torch.mm(queries, keys.T, out=block)
+                torch.mm(queries, keys.T, out=weights)
             else:
-                torch.addmm(bias.to(q.dtype), queries, keys.T, out=block)
-            torch.softmax(block, -1, out=block)
-            torch.mm(block, v, out=out)
+                torch.addmm(bias.to(q.dtype), queries, keys.T, out=weights)
+            rows[:, len(keys) :] = -torch.inf
+            torch.softmax(rows, -1, out=rows)
+            torch.mm(weights, v, out=out)
         return mixed
 
 
@@ -194,6 +199,11 @@ class MemoryAttention(nn.Module):
         else:
             tokens = recall(tokens, memory, None)
         return tokens.transpose(1, 2).unflatten(2, (self.grid, self.grid))
+
+
+def _aligned(count: int) -> int:
+    """The next multiple of ALIGNED."""
+    return -(-count // ALIGNED) * ALIGNED
 
 
 def _one_by_one(tokens: Tensor) -> bool:

@@ -18,7 +18,7 @@ from tools.nn.pretrained import Release
 from tools.nn.rope import RoPE, grid_coordinates
 from tools.segmentation.models.config import Config
 from tools.segmentation.models.efficienttam import SIZES, TINY, EfficientTAM
-from tools.segmentation.models.memory_attention import MemoryCrossAttention, Recalled, Room
+from tools.segmentation.models.memory_attention import ALIGNED, MemoryCrossAttention, Recalled, Room
 from tools.segmentation.models.network import Prompts, Slots
 
 GRID = TINY.grid
@@ -105,12 +105,14 @@ def test_the_two_released_poolings_differ_from_each_other_and_from_none() -> Non
         assert difference(outputs[i], outputs[i - 1]) > 1e-3
 
 
+@pytest.mark.parametrize("keys", [1, 9, 16])
 @pytest.mark.parametrize("most", [1, 2, 3, 5, 7, 100])
-def test_queries_attend_in_blocks_where_all_their_weights_would_take_too_much(most: int) -> None:
-    q, k, v, bias = (torch.randn(*shape, dtype=torch.float64) for shape in ((7, 4), (9, 4), (9, 3), (9,)))
-    room = Room(torch.empty(0), torch.full((most * 9 + 5,), math.nan, dtype=torch.float64))
+def test_queries_attend_in_blocks_where_all_their_weights_would_take_too_much(most: int, keys: int) -> None:
+    q, k, v, bias = (torch.randn(*shape, dtype=torch.float64) for shape in ((7, 4), (keys, 4), (keys, 3), (keys,)))
+    room = Room(torch.empty(0), torch.full((most * ALIGNED + 5,), math.nan, dtype=torch.float64))
     expected = (q @ k.T / 2 + bias).softmax(-1) @ v
     assert difference(room.attend(q, k, v, bias), expected) < 1e-12
+    assert difference(room.attend(q, k, v, None), (q @ k.T / 2).softmax(-1) @ v) < 1e-12
 
 
 def test_with_one_frame_nothing_is_pooled() -> None:
