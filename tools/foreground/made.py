@@ -50,8 +50,9 @@ def triples(made: SyntheticVideos, batch_size: int, number: int) -> Triples:
     frames, moving, middle = [], [], made.config.num_frames // 2
     for index in range(number * batch_size, (number + 1) * batch_size):
         clip = made[index]
-        frames.append(np.stack([clip.frame(t) for t in (middle - OFFSET, middle, middle + OFFSET)]))
+        picture, seen = clip.shown(middle)
+        frames.append(np.stack((clip.frame(middle - OFFSET), picture, clip.frame(middle + OFFSET))))
         moves = np.array([False, *(layer.moves for layer in clip.objects)])
-        moving.append(moves[clip.seen(middle).labels])
+        moving.append(moves[seen.labels])
     stacked = torch.from_numpy(np.stack(frames)).permute(0, 1, 4, 2, 3)
     return Triples(stacked.float() / 255, torch.from_numpy(np.stack(moving)))
