@@ -26,13 +26,17 @@ class Windows:
     def of(grid: tuple[int, int], window: int, device: torch.device | str | None = None) -> Windows:
         """Square windows of side `window` on a grid (height, width)."""
         indices = torch.arange(grid[0] * grid[1], device=device).view(1, *grid, 1)
-        order, runs = [], []
+        order: list[Tensor] = []
+        runs: list[tuple[int, int]] = []
         for rows in _parts(grid[0], window):
             for columns in _parts(grid[1], window):
                 part = indices[:, rows, columns]
                 windows = to_windows(part, (min(window, part.shape[1]), min(window, part.shape[2])))
                 order.append(windows.flatten())
-                runs.append((windows.shape[0], windows.shape[1]))
+                count, length = windows.shape[:2]
+                if runs and runs[-1][1] == length:  # the windows at two borders of a square
+                    count += runs.pop()[0]
+                runs.append((count, length))
         return Windows(torch.cat(order), tuple(runs))
 
     def arrange(self, x: Tensor) -> Tensor:
@@ -70,11 +74,10 @@ class WindowAttention(FusedAttention):
 
     def _run(self, qkv: Tensor, count: int, length: int) -> Tensor:
         """`count` windows of `length` tokens: [B, count * length, 3 dim] to [B, count * length, dim]."""
-        inside = qkv.unflatten(1, (count, length)).flatten(0, 1)
-        q, k, v = (self._heads(part) for part in inside.chunk(3, dim=-1))
+        q, k, v = qkv.reshape(len(qkv) * count, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind()
         lacking = self.window**2 - length
         core: Attend = partial(self._with_border, count=lacking) if lacking else attend
-        return self._mix(AttentionCall(q, k, v), core).unflatten(0, (-1, count)).flatten(1, 2)
+        return self._mix(AttentionCall(q, k, v), core).reshape(len(qkv), count * length, -1)
 
     def _with_border(self, call: AttentionCall, count: int) -> Tensor:
         """Attention with the key and value of zeros added, `count` times."""
