@@ -64,7 +64,7 @@ def bench(
         raise typer.BadParameter(f"there is no benchmark {name!r}; choose one of {', '.join(BENCHES)}, all")
     if data is None and (beside := ROOT.parent / "shared" / "clips").is_dir():
         data = beside
-    machine = describe_machine()
+    machine = describe_machine(device)
     options = BenchOptions(
         data,
         long_minutes,

@@ -26,9 +26,9 @@ PACKAGES = (
 """Distributions whose version can change a figure."""
 
 
-def describe_machine() -> dict[str, str | int | float]:
-    """Processor, cores that this process may use, memory, operating system, Python and torch."""
-    return {
+def describe_machine(device: str = "cpu") -> dict[str, str | int | float]:
+    """Processor, cores that this process may use, memory, operating system, Python and torch; the GPU on `cuda`."""
+    machine: dict[str, str | int | float] = {
         "cpu": _cpu_model(),
         "cores": num_cores(),
         "memory_gib": round(_memory_bytes() / 2**30, 1),
@@ -36,6 +36,11 @@ def describe_machine() -> dict[str, str | int | float]:
         "python": platform.python_version(),
         "torch": versions().get("torch", "absent"),
     }
+    if device.startswith("cuda"):
+        import torch
+
+        machine["gpu"] = torch.cuda.get_device_name(device) if torch.cuda.is_available() else "absent"
+    return machine
 
 
 def versions() -> dict[str, str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
+from kernels import biased_attention as operator
 from kernels.biased_attention import biased_attention
 from tests.kernels.conftest import Runs
 from tests.kernels.tolerance import assert_as_good_as_plain, value_and_gradients
@@ -132,3 +135,16 @@ def test_shapes_that_do_not_fit_are_refused(change: dict[str, tuple[int, ...]], 
     shapes = {"q": (2, 3, 4, 4), "k": (2, 3, 5, 4), "v": (2, 3, 5, 4), "bias": (5,)} | change
     with pytest.raises(ValueError, match=said):
         biased_attention(*(torch.zeros(shape) for shape in shapes.values()))
+
+
+def test_wide_heads_of_single_precision_go_to_pytorch_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("triton")
+    monkeypatch.setattr(operator, "_reference", lambda q, *_: q)
+    monkeypatch.setitem(sys.modules, "kernels.biased_attention.triton", None)  # cannot be imported
+    with FakeTensorMode():
+        bias = torch.empty(3, device="cuda")
+        wide, narrow = (torch.empty(1, 1, 3, width, device="cuda") for width in (256, 64))
+        assert biased_attention(wide, wide, wide, bias) is wide
+        for x in (narrow, wide.bfloat16()):
+            with pytest.raises(ImportError):
+                biased_attention(x, x, x, bias)
