@@ -13,8 +13,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def made_ahead(make: Callable[[int], T], first: int, *, workers: int) -> Iterator[T]:
-    """`make(first)`, `make(first + 1)` and so on without end, made by `workers` processes, two ahead for each.
+def made_ahead(make: Callable[[int], T], first: int, *, workers: int, ahead: int) -> Iterator[T]:
+    """`make(first)`, `make(first + 1)` and so on without end, made by `workers` processes, up to `ahead` in advance.
 
     `make` and what it makes can be pickled. Close the iterator, or let it go, to end the processes. They start anew,
     so that a script that uses them needs the usual `if __name__ == "__main__":`. An error of `make` is raised here.
@@ -22,14 +22,14 @@ def made_ahead(make: Callable[[int], T], first: int, *, workers: int) -> Iterato
     # Forking a process that runs threads (torch's, OpenCV's) can hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(make,))
-    ahead: deque[Future[bytes]] = deque()
+    coming: deque[Future[bytes]] = deque()
     number = first
     try:
         while True:
-            while len(ahead) < 2 * workers:
-                ahead.append(pool.submit(_made, number))
+            while len(coming) < ahead:
+                coming.append(pool.submit(_made, number))
                 number += 1
-            yield pickle.loads(ahead.popleft().result())  # noqa: S301  (written by our own process)
+            yield pickle.loads(coming.popleft().result())  # noqa: S301  (written by our own process)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -61,7 +61,7 @@ class NumberedBatches(Iterator[B]):
     def __next__(self) -> B:
         if self._coming is None:
             if self._workers:
-                self._coming = made_ahead(self._make, self._next, workers=self._workers)
+                self._coming = made_ahead(self._make, self._next, workers=self._workers, ahead=2 * self._workers)
             else:
                 self._coming = map(self._make, count(self._next))
         batch = next(self._coming)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from tools.ahead import made_ahead
 from tools.media.synthetic.clip import Clip
 from tools.media.synthetic.world import SyntheticVideos
 
@@ -64,32 +65,19 @@ def batches(
     `workers` processes make clips ahead; 0 makes them here. Close the iterator, or let it go, to end the processes.
     They start anew, so that a script that uses them needs the usual `if __name__ == "__main__":`.
     """
-    index = first
+    make = partial(_numbered, videos, truth, num_tracks, first, stride)
     if workers == 0:
-        while True:
-            chosen = range(index, index + batch_size * stride, stride)
-            yield _collate([_arrays(videos, number, truth, num_tracks) for number in chosen])
-            index += batch_size * stride
-    import multiprocessing
-
-    # Forking a process that runs threads (torch's, OpenCV's) can hang.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_work_on_one_thread)
-    ahead: deque[Future[dict[str, npt.NDArray[Any]]]] = deque()
-    try:
-        while True:
-            while len(ahead) < batch_size + 2 * workers:
-                ahead.append(pool.submit(_arrays, videos, index, truth, num_tracks))
-                index += stride
-            yield _collate([ahead.popleft().result() for _ in range(batch_size)])
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        clips: Iterator[dict[str, npt.NDArray[Any]]] = map(make, count())
+    else:
+        clips = made_ahead(make, 0, workers=workers, ahead=batch_size + 2 * workers)
+    while True:
+        yield _collate([next(clips) for _ in range(batch_size)])
 
 
-def _work_on_one_thread() -> None:
-    import cv2
-
-    cv2.setNumThreads(1)  # there is a process for every core already
+def _numbered(
+    videos: SyntheticVideos, truth: tuple[Truth, ...], num_tracks: int, first: int, stride: int, number: int
+) -> dict[str, npt.NDArray[Any]]:
+    return _arrays(videos, first + number * stride, truth, num_tracks)
 
 
 def _arrays(
