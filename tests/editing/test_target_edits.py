@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -222,6 +222,22 @@ def test_hiding_leaves_nothing_of_the_mask_and_touches_nothing_far_away() -> Non
         assert np.array_equal(hidden[far], picture[far])
         assert (hidden[mask] == picture[mask]).all(axis=1).mean() < 0.02
         assert hidden[mask].std() < 0.4 * picture[mask].std()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_what_is_pixelated_has_the_mean_of_its_cell_and_only_that(order: Literal["C", "F"]) -> None:
+    rng = np.random.default_rng(1)
+    picture = rng.integers(0, 256, (70, 90, 3), dtype=np.uint8)
+    mask = np.asarray(rng.random((70, 90)) < 0.5, np.bool_, order)
+    mask[:9] = mask[:, :10] = mask[-20:] = False
+    mask[9, 10] = mask[49, 89] = True  # 41 rows and 80 columns: cells of 8 pixels
+    hidden = pixelated(picture, [mask], 1.0)
+    for y in range(8, 56, 8):
+        for x in range(8, 90, 8):
+            cell = np.pad(picture[y : y + 8, x : x + 8], ((0, 0), (0, max(0, x + 8 - 90)), (0, 0)), mode="edge")
+            covered = mask[y : y + 8, x : x + 8]
+            assert np.abs(hidden[y : y + 8, x : x + 8][covered] - cell.mean(axis=(0, 1))).max(initial=0) <= 0.51
+    assert np.array_equal(hidden[~mask], picture[~mask])
 
 
 def test_holes_are_wider_than_masks_and_closed() -> None:

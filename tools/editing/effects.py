@@ -60,9 +60,10 @@ def pixelated(rgb: Picture, masks: Sequence[Mask], strength: float) -> Picture:
             part, 0, rows * cell - part.shape[0], 0, columns * cell - part.shape[1], cv2.BORDER_REPLICATE
         )
         coarse = cv2.resize(padded, (columns, rows), interpolation=cv2.INTER_AREA)
-        cells = np.repeat(np.repeat(coarse, cell, axis=0), cell, axis=1)[: part.shape[0], : part.shape[1]]
+        cells = cv2.resize(coarse, (columns * cell, rows * cell), interpolation=cv2.INTER_NEAREST)
         inside = mask[y1 : y1 + part.shape[0], x1 : x1 + part.shape[1]]
-        part[inside] = cells[inside]
+        # To index with the mask would take ten times as long as all the rest.
+        cv2.copyTo(cells[: part.shape[0], : part.shape[1]], inside.view(np.uint8), part)
     return picture
 
 
