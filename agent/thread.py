@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from planners.answer import Answer
 
 MAX_NAME = 100
+FOLDERS = (".", "..")
+"""In the address of a page these are no names, whatever way they are written: no conversation begins with one."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class Thread:
         if known is not None:
             return known.answer
         snapshot = self._state(at)
+        if self.name in FOLDERS and not snapshot.values:
+            raise InvalidArguments(f"{self.name!r} is no name for a new thread: addresses take it for a folder")
         if at and "trace_id" not in snapshot.values:
             raise InvalidArguments(f"{at!r} is no point of thread {self.name!r}: see its points")
         if not at and _is_waiting(snapshot) and _same(snapshot, asked, key):

@@ -37,6 +37,7 @@ from agent.server.security.headers import SecurityHeaders
 from agent.server.security.hosts import KnownHosts, is_loopback, own_names
 from agent.server.security.origins import refuse_other_sites
 from agent.server.security.rate import RateLimit
+from agent.server.segments import Segments
 from agent.server.services import Services
 from agent.web.serving import mount_page, page_paths
 from tools.base import InvalidArguments
@@ -113,6 +114,7 @@ def _add_checks(app: FastAPI, services: Services) -> None:
         RateLimit(options.requests_per_minute),
         NeedToken(app.state.access, (OPEN | page_paths()).__contains__),
     ]
+    app.add_middleware(Segments)
     app.add_middleware(Bodies, limit_of=limit_of)
     app.add_middleware(Gate, checks=checks)
     app.add_middleware(Observing, metrics=app.state.metrics)

@@ -31,7 +31,6 @@ Serving = Annotated[Services, Depends(_services)]
 Entry = Annotated[Access, Depends(_access)]
 VideoId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$", description="Id of the video.")]
 TraceId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Id of the question.")]
-ThreadName = Annotated[str, Path(min_length=1, max_length=100, description="Name of the conversation.")]
 
 
 def router_of(subject: str) -> APIRouter:

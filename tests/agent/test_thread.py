@@ -121,6 +121,15 @@ def test_what_cannot_be_asked_leaves_no_trace(folder: Path) -> None:
             agent_in(folder).thread(name)
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_no_conversation_begins_under_a_name_that_addresses_cannot_hold(folder: Path, name: str) -> None:
+    thread = agent_in(folder).thread(name)
+    with pytest.raises(InvalidArguments, match="folder"):
+        thread.ask(SHOTS, [VIDEO])
+    assert thread.turns() == []
+    assert agent_in(folder).thread(f"kitchen/{name}").ask(SHOTS, [VIDEO]).value == 2
+
+
 def test_asking_twice_with_a_key_answers_once(folder: Path) -> None:
     thread = agent_in(folder).thread("t")
     first = thread.ask(SHOTS, [VIDEO], key="k1")

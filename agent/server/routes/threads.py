@@ -10,9 +10,10 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from agent.server.artifacts import linked
 from agent.server.asking import Question
-from agent.server.depends import Serving, ThreadName, router_of
+from agent.server.depends import Serving, router_of
 from agent.server.errors import errors, not_found
 from agent.server.models import TRACE_ID, Body, Turn, VideoName
+from agent.server.segments import Name
 from agent.server.services import Services
 from agent.server.sse import STREAM, EventStream, agent_frames
 
@@ -111,13 +112,13 @@ async def threads(services: Serving) -> Threads:
 
 
 @router.get("/api/threads/{name}", response_model_exclude_unset=True)
-async def thread(name: ThreadName, services: Serving) -> Thread:
+async def thread(name: Name, services: Serving) -> Thread:
     """The questions of a conversation and their answers, and what waits."""
     return Thread.model_validate(linked(await services.pool.call("quick", "thread", {"name": name})))
 
 
 @router.delete("/api/threads/{name}", status_code=204, responses=errors(404))
-async def forget(name: ThreadName, services: Serving) -> None:
+async def forget(name: Name, services: Serving) -> None:
     """Delete a conversation."""
     done = await services.pool.call("quick", "forget", {"name": name})
     if not done["forgotten"]:
@@ -125,19 +126,19 @@ async def forget(name: ThreadName, services: Serving) -> None:
 
 
 @router.get("/api/threads/{name}/points")
-async def points(name: ThreadName, services: Serving) -> Points:
+async def points(name: Name, services: Serving) -> Points:
     """Steps of the past that one can ask at or go back to."""
     return Points.model_validate(await services.pool.call("quick", "points", {"name": name}))
 
 
 @router.post("/api/threads/{name}/back")
-async def back(name: ThreadName, body: Back, services: Serving) -> Left:
+async def back(name: Name, body: Back, services: Serving) -> Left:
     """Go back to an answered question; what followed it is forgotten."""
     return Left.model_validate(await services.pool.call("quick", "back", {"name": name, "point": body.point}))
 
 
 @router.post("/api/threads/{name}/ask", response_class=Response, responses=STREAM)
-async def ask(name: ThreadName, body: Ask, services: Serving) -> EventStream:
+async def ask(name: Name, body: Ask, services: Serving) -> EventStream:
     """Ask. The events are those of agent.events; the last is Finished, NeedsApproval or Failed.
 
     A question about a video that is still being watched waits for that. Closing the connection cancels the question;
@@ -148,13 +149,13 @@ async def ask(name: ThreadName, body: Ask, services: Serving) -> EventStream:
 
 
 @router.post("/api/threads/{name}/resume", response_class=Response, responses=STREAM)
-async def resume(name: ThreadName, services: Serving) -> EventStream:
+async def resume(name: Name, services: Serving) -> EventStream:
     """Go on with the question that was interrupted; events as of `ask`."""
     return _stream(services, "resume", {"thread": name})
 
 
 @router.post("/api/threads/{name}/decide", response_class=Response, responses=STREAM)
-async def decide(name: ThreadName, body: Decision, services: Serving) -> EventStream:
+async def decide(name: Name, body: Decision, services: Serving) -> EventStream:
     """Agree, or not, to what the question waits for, and go on; events as of `ask`."""
     return _stream(services, "decide", {"thread": name, "agreed": body.agreed})
 
