@@ -17,6 +17,7 @@ from evals.bench.trained_figures import Measured
 from tools.foreground import mustan_segmenter
 from tools.matching.gim import matcher
 from tools.nn.figures import add_real
+from tools.restoration.e2fgvi import remover
 from tools.restoration.keyframes_gan import denoiser
 from tools.restoration.vfimamba import interpolator
 from tools.segmentation.networks import TRAINED, written
@@ -43,6 +44,7 @@ NETWORKS = {
     },
     "vfimamba": Network(interpolator.find_weights, trained_pictures.interpolation),
     "keyframes_gan": Network(denoiser.find_weights, trained_pictures.artefacts),
+    "e2fgvi": Network(remover.find_weights, trained_pictures.fillings),
 }
 """By name, as the user names them to their tools."""
 

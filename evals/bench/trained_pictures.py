@@ -21,12 +21,16 @@ from tools.media.frame import Picture
 from tools.media.quantiser import h264_step
 from tools.media.synthetic.compressed import compressed
 from tools.restoration.denoise import Denoiser, TemporalDenoiser, variance_of
+from tools.restoration.e2fgvi.course import Covered
+from tools.restoration.e2fgvi.made import Videos
+from tools.restoration.e2fgvi.remover import E2fgviRemover
 from tools.restoration.interpolation import FlowInterpolator
 from tools.restoration.keyframes_gan.denoiser import KeyframesDenoiser
 from tools.restoration.keyframes_gan.network import KeyframesGan
+from tools.restoration.removers import FramesRemover, Remover
 from tools.restoration.vfimamba.interpolator import MambaInterpolator
 
-PAIRS, NUM_FRAMES = 4, 10
+PAIRS, NUM_FRAMES, HOLE_FRAMES = 4, 10, 16
 """Of each clip."""
 
 
@@ -83,6 +87,29 @@ def artefacts(weights: Path, data: Path, options: BenchOptions) -> Measured | No
         (took, took_theirs),
         others={"the same ahead of doing nothing": (ours - untouched, theirs - untouched)},
     )
+
+
+def fillings(weights: Path, data: Path, options: BenchOptions) -> Measured | None:
+    """E2FGVI beside other frames, in holes that move over the clips like things."""
+    ways: list[Remover] = [E2fgviRemover.from_pretrained(weights, device=options.device), FramesRemover()]
+    found = []
+    for number, path in enumerate(sorted(data.glob("*.mp4"))):
+        options.progress(f"{ways[0].model}, {path.stem}")
+        truth = truth_of(path, HOLE_FRAMES)
+        holes = Videos.of(truth[0].shape[:2], num_frames=len(truth)).holes(number, range(len(truth)))
+        if holes.any():
+            found.append([_filled(way, Covered(truth, holes)) for way in ways])
+    if not found:
+        return None
+    (ours, took), (theirs, took_theirs) = np.mean(found, axis=0).tolist()
+    return Measured(f"PSNR in holes in {len(found)} clips", "dB", ours, theirs, (took, took_theirs))
+
+
+def _filled(way: Remover, covered: Covered) -> tuple[float, float]:
+    """PSNR in the holes in dB, and processor time of a frame."""
+    started = time.process_time()
+    made = [picture for _, picture in way.remove(covered, covered.hole_at, 0.0, np.inf, lambda _: None)]
+    return covered.in_holes_db(made), (time.process_time() - started) / len(made)
 
 
 def _measured(way: Denoiser, coded: Sequence[Picture], truth: Sequence[Picture]) -> tuple[float, float]:

@@ -105,6 +105,8 @@ def test_the_users_own_come_first(name: str, shipped: Path, tmp_path: Path) -> N
     assert module.weights_for(look, models, asked=True) == own
     assert module.weights_for(look, models, asked=False) == shipped / name  # nobody measured the own
     made(own, 0.9)
+    assert module.weights_for(look, models, asked=False) == shipped / name
+    add_real(own, Figures("F", 0.9, 0.5), command="measure")
     assert module.weights_for(look, models, asked=False) == own
     assert CASES[name].taken(models)
 
@@ -140,7 +142,7 @@ def test_what_is_shipped_is_whole_small_half_precise_better_on_real_clips_and_ha
     with safe_open(file, "pt") as tensors:
         kinds = {tensors.get_slice(key).get_dtype() for key in tensors.keys()}  # noqa: SIM118
     assert "F32" not in kinds
-    assert beats_embedded(folder, only_real=True)
+    assert beats_embedded(folder)
     card, figures = (folder / CARD).read_text(), json.loads((folder / FIGURES).read_text())
     assert f"| {figures['real']['quantity']} | {figures['real']['trained']:.3f} |" in card
     assert "python -m tools." in card

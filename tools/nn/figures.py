@@ -33,15 +33,13 @@ class Figures:
         return {self.quantity: self.trained, **embedded, **self.others}
 
 
-def beats_embedded(folder: Path, *, only_real: bool = False) -> bool:
-    """Whether the weights of a folder were measured to be better than the back end that needs none.
+def beats_embedded(folder: Path) -> bool:
+    """Whether the weights of a folder were measured to be better on real clips than the back end that needs none.
 
-    Figures of real clips decide where there are some; else, unless `only_real`, those of made data, which training
-    writes. False where nobody measured it.
+    Figures of made data say little about that (docs/training.md). False where nobody measured it.
     """
     try:
-        found = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
-        figures = found[REAL] if only_real or REAL in found else found
+        figures = json.loads((folder / FIGURES).read_text(encoding="utf-8"))[REAL]
         return float(figures["trained"]) > float(figures["without"])
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -17,11 +17,11 @@ SHIPPED = Path(__file__).parent
 def weights_for(look: Callable[[Path], Path | None], models: Path | None, *, asked: bool) -> Path | None:
     """What `look` finds among the user's own models, else among those that come with the package; None: nothing.
 
-    Nothing is loaded. Where nobody asked for them, weights are only taken where their figures are above those of the
-    back end that needs none; the figures of those of the package have to be of real clips.
+    Nothing is loaded. Where nobody asked for them, weights are only taken where their figures of real clips are above
+    those of the back end that needs none.
     """
     for folder in (models, SHIPPED):
         found = look(folder) if folder is not None else None
-        if found is not None and (asked or beats_embedded(found, only_real=folder is SHIPPED)):
+        if found is not None and (asked or beats_embedded(found)):
             return found
     return None

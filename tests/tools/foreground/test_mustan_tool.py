@@ -15,7 +15,7 @@ from tools.base import MissingModel, ToolContext
 from tools.foreground.choose import EMBEDDED, choose
 from tools.foreground.mustan import TINY, Mustan
 from tools.foreground.tool import SegmentForeground
-from tools.nn.figures import FIGURES, Figures, write_figures
+from tools.nn.figures import FIGURES, Figures, add_real
 
 
 def weights(folder: Path, bias: float) -> None:
@@ -50,7 +50,7 @@ def test_by_itself_it_is_used_where_it_was_measured_to_be_better(tmp_path: Path)
     assert choose(tmp_path).model == EMBEDDED
     for trained, expected in ((0.5, EMBEDDED), (0.7, "mustan2")):
         figures = Figures("F", trained, without=0.6)
-        write_figures(tmp_path / "mustan", figures, name="tiny", command="train", recipe={}, parameters=1)
+        add_real(tmp_path / "mustan", figures, command="measure")
         assert choose(tmp_path).model == expected
     assert choose(tmp_path, "embedded").model == EMBEDDED
     (tmp_path / "mustan" / FIGURES).write_text("{")

@@ -162,7 +162,7 @@ def test_the_better_remover_is_chosen(tmp_path: Path) -> None:
     E2fgvi(SMALLEST).save_pretrained(folder)
     assert (chosen(tmp_path), chosen(tmp_path, "e2fgvi")) == ("frames", "e2fgvi")
     for trained, wanted in ((20.0, "frames"), (40.0, "e2fgvi")):
-        (folder / FIGURES).write_text(f'{{"trained": {trained}, "without": 30.0}}')
+        (folder / FIGURES).write_text(f'{{"real": {{"trained": {trained}, "without": 30.0}}}}')
         assert chosen(tmp_path) == wanted
     assert choose(tmp_path).model == "E2FGVI width 8"
     assert chosen(tmp_path, "frames") == "frames"

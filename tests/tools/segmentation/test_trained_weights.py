@@ -14,7 +14,7 @@ from tests.tools.segmentation.scenes import moving, watched
 from tools.base import MissingModel, ToolContext
 from tools.media.synthetic.named import NamedShapes
 from tools.nn.course import fit
-from tools.nn.figures import Figures, write_figures
+from tools.nn.figures import Figures, add_real
 from tools.segmentation.catr.course import CatrCourse
 from tools.segmentation.catr.segmenter import EARS, SoundingSegmenter
 from tools.segmentation.course import EFFICIENTTAM, SamCourse
@@ -49,7 +49,7 @@ def segment(context: ToolContext, model: str) -> Any:
 
 def measured(folder: Path, trained: float, without: float) -> None:
     figures = Figures("J", trained, without)
-    write_figures(folder, figures, name="tiny", command="train", recipe={}, parameters=1)
+    add_real(folder, figures, command="measure")
 
 
 def test_it_is_used_when_it_is_asked_for(context: ToolContext) -> None:

@@ -138,7 +138,7 @@ def test_the_command_writes_weights_figures_and_their_card(tmp_path: Path, monke
     told = json.loads(result.output.splitlines()[-1])
     figures = json.loads((tmp_path / FIGURES).read_text())
     assert told["J from the mask of the first frame"] == figures["trained"]
-    assert beats_embedded(tmp_path) == (figures["trained"] > figures["without"])
+    assert not beats_embedded(tmp_path)  # made data do not tell
     card = (tmp_path / "README.md").read_text()
     assert "python -m tools.segmentation.train --model efficienttam --config tiny --steps 1" in card
     assert f"| J from one click in the first frame | {told['J from one click in the first frame']:.3f} |" in card

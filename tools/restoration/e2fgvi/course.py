@@ -71,7 +71,7 @@ class E2fgviCourse(Course[E2fgvi, Moments]):
         }
         found: dict[str, list[float]] = {name: [] for name in (*ways, "grey")}
         for index in range(HELD_OUT_CLIPS):
-            covered = _Covered.of(videos, index)
+            covered = Covered.of(videos, index)
             for name, way in ways.items():
                 made = [picture for _, picture in way.remove(covered, covered.hole_at, 0.0, np.inf, lambda _: None)]
                 found[name].append(covered.in_holes_db(made))
@@ -85,14 +85,16 @@ class E2fgviCourse(Course[E2fgvi, Moments]):
 
 
 @dataclass(frozen=True, eq=False)
-class _Covered:
-    """A made clip and holes in it."""
+class Covered:
+    """Pictures of a video, and holes in them whose content is thus known."""
 
     pictures: Sequence[Picture]
     holes: npt.NDArray[np.bool_]
+    """[T, H, W]."""
 
     @classmethod
-    def of(cls, videos: Videos, index: int) -> _Covered:
+    def of(cls, videos: Videos, index: int) -> Covered:
+        """A made clip."""
         clip = videos.pictures[index]
         return cls(list(clip.frames()), videos.holes(index, range(clip.num_frames)))
 
@@ -103,6 +105,7 @@ class _Covered:
                 yield Frame.from_rgb(index, index / 25, np.where(hole[..., None], np.uint8(128), picture))
 
     def hole_at(self, frame: Frame) -> npt.NDArray[np.bool_]:
+        """Of one frame, [H, W]."""
         hole: npt.NDArray[np.bool_] = self.holes[frame.index]
         return hole
 
