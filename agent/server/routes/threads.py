@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from agent.server.artifacts import linked
 from agent.server.asking import Question
 from agent.server.depends import Serving, router_of
-from agent.server.errors import errors, not_found
+from agent.server.errors import ApiError, errors, not_found
 from agent.server.models import TRACE_ID, Body, Turn, VideoName
 from agent.server.segments import Name
 from agent.server.services import Services
@@ -148,16 +148,25 @@ async def ask(name: Name, body: Ask, services: Serving) -> EventStream:
     return _stream(services, "ask", body.model_dump() | {"thread": name}, jobs)
 
 
-@router.post("/api/threads/{name}/resume", response_class=Response, responses=STREAM)
+@router.post("/api/threads/{name}/resume", response_class=Response, responses=STREAM | errors(409))
 async def resume(name: Name, services: Serving) -> EventStream:
-    """Go on with the question that was interrupted; events as of `ask`."""
+    """Go on with the question that was interrupted; events as of `ask`. 409 when none waits."""
+    await _check_waiting(services, name, deciding=False)
     return _stream(services, "resume", {"thread": name})
 
 
-@router.post("/api/threads/{name}/decide", response_class=Response, responses=STREAM)
+@router.post("/api/threads/{name}/decide", response_class=Response, responses=STREAM | errors(409))
 async def decide(name: Name, body: Decision, services: Serving) -> EventStream:
-    """Agree, or not, to what the question waits for, and go on; events as of `ask`."""
+    """Agree, or not, to what the question waits for, and go on; events as of `ask`. 409 when nothing waits for that."""
+    await _check_waiting(services, name, deciding=True)
     return _stream(services, "decide", {"thread": name, "agreed": body.agreed})
+
+
+async def _check_waiting(services: Services, name: str, *, deciding: bool) -> None:
+    """Raises ApiError (409): once a stream has begun, its status can say nothing any more."""
+    found = await services.pool.call("quick", "obstacle", {"name": name, "deciding": deciding})
+    if found["obstacle"]:
+        raise ApiError(409, found["obstacle"], code="nothing_waits")
 
 
 def _stream(services: Services, task: str, arguments: Json, jobs: Sequence[str] = ()) -> EventStream:

@@ -23,6 +23,7 @@ TASKS: dict[str, Task] = {
         pictures.frame,
         threads.threads,
         threads.thread,
+        threads.obstacle,
         threads.points,
         threads.back,
         threads.forget,

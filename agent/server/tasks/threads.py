@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from agent.api import folder_name
 from agent.server.tasks.context import Json, TaskContext
+from tools.base import InvalidArguments
 
 if TYPE_CHECKING:
     from agent.store.turns import SavedTurn
@@ -29,6 +30,21 @@ def thread(context: TaskContext, *, name: str) -> Json:
         "turns": [_turn(context, turn, videos.get(turn.trace_id)) for turn in one.turns()],
         "pending": asdict(pending) if pending is not None else None,
     }
+
+
+def obstacle(context: TaskContext, *, name: str, deciding: bool) -> Json:
+    """Why no question can be gone on with, or (`deciding`) be agreed to: {"obstacle"}, a line that is empty if one can."""
+    one = context.agent.thread(name)
+    try:
+        with context.agent.store.lock(name):
+            pending = one.pending
+    except InvalidArguments as busy:
+        return {"obstacle": str(busy)}
+    if pending is None:
+        return {"obstacle": f"conversation {name!r} has no interrupted question: ask one"}
+    if deciding and not pending.action:
+        return {"obstacle": f"conversation {name!r} waits for no approval: resume it"}
+    return {"obstacle": ""}
 
 
 def points(context: TaskContext, *, name: str) -> Json:

@@ -93,9 +93,9 @@ def answered(task: Any, *, thread: str = "", **_more: Any) -> Json:
     return {"answer": ANSWER, "thread": thread, "point": "p1"}
 
 
-def nothing_waits(_task: Any, *, thread: str, **_more: Any) -> Json:
-    """A conversation without a question to go on with."""
-    raise TaskFailed("InvalidArguments", f"thread {thread!r} has no interrupted question: ask one")
+def obstacle(_task: Any, *, name: str, deciding: bool) -> Json:
+    """Only in "t" there is a question to go on with."""
+    return {"obstacle": "" if name == "t" else f"conversation {name!r} has no interrupted question: ask one"}
 
 
 def tree(_task: Any, *, trace_id: str) -> Json:
@@ -113,8 +113,8 @@ def tool(_task: Any, *, name: str, videos: list[str], arguments: Json, call: str
 
 TASKS: dict[str, Work] = {
     "ask": answered,
-    "resume": nothing_waits,
-    "decide": nothing_waits,
+    "resume": answered,
+    "decide": answered,
     "tool": tool,
     "tools": lambda _task: {"tools": [TOOL]},
     "videos": lambda _task: {"videos": [DESCRIBED]},
@@ -136,6 +136,7 @@ TASKS: dict[str, Work] = {
     "search": lambda _task, text, limit: {"hits": [{"video": VIDEO, "text": text, "score": 0.5}]},
     "threads": lambda _task: {"threads": [{"name": "t", "turns": 1, "last_at": 1.5, "last_question": "How many?"}]},
     "thread": lambda _task, name: {"name": name, "turns": [TURN], "pending": None},
+    "obstacle": obstacle,
     "points": lambda _task, name: {
         "points": [{"id": "p1", "at": 1.5, "next_step": "", "question": "How many?", "turns": 1}]
     },

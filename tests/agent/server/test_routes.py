@@ -90,7 +90,6 @@ def test_a_question_is_streamed_and_its_answer_comes_last(client: httpx.Client, 
 def test_a_question_may_wait_for_a_person(client: httpx.Client, server: Served) -> None:
     need = {"action": "write a file", "why": "it changes something"}
     server.pool.tasks["ask"] = lambda task, **_: {"needs_approval": need, "thread": "t"}
-    server.pool.tasks["decide"] = TASKS["ask"]
     told = events(client.post("/api/threads/t/ask", json={"question": "Cut it."}))
     assert told == [{"event": "NeedsApproval", "trace_id": "", **need}]
     told = events(client.post("/api/threads/t/decide", json={"agreed": True}))
@@ -98,10 +97,27 @@ def test_a_question_may_wait_for_a_person(client: httpx.Client, server: Served) 
     assert server.asked("decide") == [{"thread": "t", "agreed": True}]
 
 
-def test_what_goes_wrong_on_the_way_is_the_last_event(client: httpx.Client) -> None:
+def test_what_goes_wrong_on_the_way_is_the_last_event(client: httpx.Client, server: Served) -> None:
+    def fails(_task: Any, **_more: Any) -> Json:
+        raise TaskFailed("MediaError", "the file is gone")
+
+    server.pool.tasks["resume"] = fails
     (told,) = events(client.post("/api/threads/t/resume"))
     assert told["event"] == "Failed"
     assert set(told["error"]) == {"message", "type", "code", "param"}
+
+
+@pytest.mark.parametrize(("verb", "body"), [("resume", {}), ("decide", {"agreed": True})])
+def test_where_nothing_waits_that_is_said_before_anything_streams(
+    client: httpx.Client, server: Served, verb: str, body: Json
+) -> None:
+    answer = client.post(f"/api/threads/idle/{verb}", json=body)
+    assert answer.status_code == 409
+    error = answer.json()["error"]
+    assert (error["code"], error["type"]) == ("nothing_waits", "conflict_error")
+    assert error["message"] == "conversation 'idle' has no interrupted question: ask one"
+    assert server.asked(verb) == []
+    assert server.asked("obstacle") == [{"name": "idle", "deciding": verb == "decide"}]
 
 
 def test_with_too_much_to_do_a_question_is_refused_before_it_streams(client: httpx.Client, server: Served) -> None:

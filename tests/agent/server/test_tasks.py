@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from agent.settings import Settings
 from memory.library import LibraryError
 from memory.query.errors import SqlRefused
 from tests.agent.noting import OTHER, VIDEO, watch
-from tools.base import InvalidArguments, MediaError
+from tools.base import Cancelled, InvalidArguments, MediaError
 from tools.media.sample import render_sample
 from tools.retrieval.minilm import MiniLMEmbedder
 from tools.retrieval.remembered import RememberingEmbedder
@@ -105,6 +106,7 @@ def test_a_question_that_needs_a_yes_waits_for_it(worker: Worker, clip: Path) ->
         waits["needs_approval"]["action"],
         "Cut out the first 2 seconds.",
     )
+    assert worker.do("obstacle", name="t", deciding=True) == {"obstacle": ""}
     answer = worker.do("decide", thread="t", agreed=True)["answer"]
     path = answer["artifacts"][0]["path"]
     assert path.startswith(f"{answer['trace_id']}/holiday-cut-")
@@ -114,6 +116,26 @@ def test_a_question_that_needs_a_yes_waits_for_it(worker: Worker, clip: Path) ->
     assert (worker.context.folder / "artifacts" / path).is_file()
     assert worker.do("forget", name="t") == {"forgotten": True}
     assert not (worker.context.folder / "artifacts" / path).exists()
+
+
+def test_what_cannot_be_gone_on_with_is_told_in_a_line(worker: Worker) -> None:
+    def obstacle(deciding: bool = False) -> str:
+        return str(worker.do("obstacle", name="t", deciding=deciding)["obstacle"])
+
+    assert "no interrupted question" in obstacle()
+    caller = worker.context.caller
+    worker.context.caller = replace(caller, cancelled=lambda: True)
+    with pytest.raises(Cancelled):
+        worker.do("ask", question=SHOTS, videos=[VIDEO], thread="t")
+    worker.context.caller = caller
+    assert obstacle() == ""
+    assert "waits for no approval" in obstacle(deciding=True)
+    with worker.context.agent.store.lock("t"):  # it is being answered
+        assert "busy" in obstacle()
+    worker.do("resume", thread="t")
+    assert "no interrupted question" in obstacle()
+    with pytest.raises(InvalidArguments, match="name"):
+        worker.do("obstacle", name=" ", deciding=False)
 
 
 def test_videos_go_by_the_title_that_they_were_given(worker: Worker, clip: Path) -> None:

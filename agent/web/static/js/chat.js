@@ -92,6 +92,7 @@ async function listen(turn, begin) {
   drawSend();
   turn.begin();
   toEnd(turn);
+  let outdated = ""; // why what is shown is not what the server has: it went on elsewhere
   try {
     for await (const { event, data } of begin(controller.signal)) {
       const reading = !atEnd();
@@ -102,12 +103,17 @@ async function listen(turn, begin) {
   } catch (error) {
     if (error.name === "AbortError") turn.interrupted("Stopped.");
     else turn.failed(error.message, error.status === 0);
+    if (error.status === 409) outdated = error.message;
   } finally {
     runs.delete(turn.thread);
     state.fresh.delete(turn.thread);
     drawSend();
     if (turn.answer && turn.thread === state.thread) lookAt(turn.answer);
     tell("threads");
+    if (outdated && turn.thread === state.thread) {
+      notify(outdated, "error");
+      load();
+    }
   }
 }
 
