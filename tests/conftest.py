@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -19,6 +20,11 @@ for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "VIDERE_OFFLINE"):
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # Triton kernels run on the CPU, in its interpreter; on a GPU: TRITON_INTERPRET=0 pytest -m gpu. Read at its import.
 os.environ.setdefault("TRITON_INTERPRET", "1")
+
+# Neither time nor chance decides a test: every run has the same examples. `--hypothesis-profile=search` tries others.
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("search"), derandomize=True)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")
