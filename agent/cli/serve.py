@@ -110,7 +110,7 @@ def _serve(settings: Settings, options: ServerOptions, listening: socket.socket,
     import uvicorn
 
     from agent.server.app import create_app
-    from agent.server.patience import PatientProtocol
+    from agent.server.patience import patient
     from agent.server.services import Services
 
     services = Services(settings, options)
@@ -138,7 +138,7 @@ def _serve(settings: Settings, options: ServerOptions, listening: socket.socket,
 
     config = uvicorn.Config(
         create_app(services),
-        http=PatientProtocol,
+        http=patient(options.connections),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -32,6 +32,7 @@ from agent.server.routes import (
 )
 from agent.server.security.access import Access, NeedToken
 from agent.server.security.bodies import Bodies
+from agent.server.security.crowd import refuse_crowd
 from agent.server.security.gate import Check, Gate
 from agent.server.security.headers import SecurityHeaders
 from agent.server.security.hosts import KnownHosts, is_loopback, own_names
@@ -109,6 +110,7 @@ def _add_checks(app: FastAPI, services: Services) -> None:
         return sys.maxsize if is_file else options.max_json_bytes
 
     checks: list[Check] = [
+        refuse_crowd,
         KnownHosts([*own_names(options.host), *options.hosts]),
         refuse_other_sites,
         RateLimit(options.requests_per_minute),

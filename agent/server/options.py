@@ -37,6 +37,8 @@ class ServerOptions:
     quota_bytes: int = 50 * GIB
     max_json_bytes: int = 8 << 20
     requests_per_minute: int = 600
+    connections: int = 400
+    """That may be open. Each takes a file descriptor, one that is sent a file two; a process has often 1024."""
     answer_timeout_s: float = 600.0
     media_timeout_s: float = 4 * 3600.0
     worker_memory_bytes: int = 8 * GIB
@@ -61,6 +63,7 @@ class ServerOptions:
             max_upload_bytes=int(settings.server_max_upload_gb * 1e9),
             quota_bytes=int(settings.server_quota_gb * 1e9),
             requests_per_minute=settings.server_requests_per_minute,
+            connections=settings.server_connections,
             worker_memory_bytes=int(settings.server_worker_memory_gb * GIB),
         )
 

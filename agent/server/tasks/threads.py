@@ -33,7 +33,7 @@ def thread(context: TaskContext, *, name: str) -> Json:
 
 
 def obstacle(context: TaskContext, *, name: str, deciding: bool) -> Json:
-    """Why no question can be gone on with, or (`deciding`) be agreed to: {"obstacle"}, a line that is empty if one can."""
+    """Why no question can be gone on with or, `deciding`, be agreed to: {"obstacle"}, a line; empty if one can."""
     one = context.agent.thread(name)
     try:
         with context.agent.store.lock(name):

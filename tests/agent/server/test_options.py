@@ -24,11 +24,13 @@ def test_settings_are_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("VIDERE_SERVER_TOKEN", "hush")
     monkeypatch.setenv("VIDERE_SERVER_FOLDERS", f'["{tmp_path}/a/../b"]')
     monkeypatch.setenv("VIDERE_SERVER_MAX_UPLOAD_GB", "0.5")
-    settings = Settings(server_folder=tmp_path, server_workers=3, server_worker_memory_gb=2, server_port=0)
+    settings = Settings(
+        server_folder=tmp_path, server_workers=3, server_worker_memory_gb=2, server_port=0, server_connections=7
+    )
     options = ServerOptions.of(settings)
     assert (options.token, options.folders, options.folder) == ("hush", (tmp_path / "b",), tmp_path)
     assert (options.max_upload_bytes, options.worker_memory_bytes) == (500_000_000, 2 << 30)
-    assert (options.answer_workers, options.port) == (3, 0)
+    assert (options.answer_workers, options.port, options.connections) == (3, 0, 7)
     assert "hush" not in f"{settings!r} {options!r}", "a token is not printed"
 
 

@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 
 from agent.server import patience
-from agent.server.patience import PatientProtocol
+from agent.server.patience import patient
 
 SHORT_S = 0.3
 
@@ -33,7 +33,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Of a server that waits SHORT_S for headers."""
     monkeypatch.setattr(patience, "HEADERS_S", SHORT_S)
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(_app, http=PatientProtocol, ws="none", lifespan="off", log_config=None)
+    config = uvicorn.Config(_app, http=patient(9), ws="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     running = threading.Thread(target=server.run, args=([listening],))
     running.start()

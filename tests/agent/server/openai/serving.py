@@ -20,6 +20,7 @@ from agent.server.files import Files
 from agent.server.frames import Frames
 from agent.server.jobs import Jobs
 from agent.server.options import ServerOptions
+from agent.server.patience import patient
 from agent.server.pool import TaskFailed, WorkerPool
 from agent.server.services import Services
 from agent.server.videos import Videos
@@ -87,7 +88,12 @@ def served(folder: Path, tasks: dict[str, Work], **changes: Any) -> Iterator[Ser
     services.videos = Videos(options, files, frames, workers, jobs)
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(create_app(cast(Services, services)), log_config=None, timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            create_app(cast(Services, services)),
+            http=patient(options.connections),
+            log_config=None,
+            timeout_graceful_shutdown=1,
+        )
     )
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
