@@ -32,8 +32,10 @@ PATCH_PX, SMOOTHNESS = 8, 20.0
 AGREEMENT_PX = 2.0
 """Standard deviation of the window in which pictures are compared."""
 
-MEAN = np.full((1, 3), 1 / 3, np.float32)
-"""Over colours, as a matrix."""
+COMPARED = np.array([[0.2126, 0.7152, 0.0722], [-0.0573, -0.1927, 0.25], [0.25, -0.2271, -0.0229]], np.float32)
+"""What of RGB is compared: luma and half of both colour differences (ITU-R BT.709). The variance that is known is that
+of luma; colours err more, but must not flow into others that are as light."""
+SUM = np.ones((1, 3), np.float32)
 
 Timed = tuple[float, Frame]
 IsKey = Callable[[Frame], bool]
@@ -127,14 +129,14 @@ def fused(picture: Picture, others: Iterable[Picture], variance: float, flow: De
     for other in others:
         moved = brought(other, flow.between(picture, other), places)
         weight = _agreement(own, moved, variance)
-        total += weight[..., None] * moved
+        cv2.accumulateProduct(moved, cv2.merge([weight] * 3), total)
         weights += weight
     return np.asarray(np.clip(np.rint(total / weights[..., None]), 0, 255), np.uint8)
 
 
 def _agreement(own: Floats, moved: Floats, variance: float) -> Floats:
     """0..1 [H, W]."""
-    apart = cv2.subtract(own, moved)
-    squares = cv2.transform(cv2.multiply(apart, apart), MEAN)
+    apart = cv2.transform(cv2.subtract(own, moved), COMPARED)
+    squares = cv2.transform(cv2.multiply(apart, apart), SUM)
     squares = cv2.GaussianBlur(squares, (0, 0), AGREEMENT_PX, borderType=cv2.BORDER_REFLECT_101)
     return np.asarray(cv2.exp(squares * np.float32(-0.5 / variance)), np.float32)

@@ -15,7 +15,8 @@ from tools.media.reader import VideoReader
 from tools.media.synthetic.compressed import compressed
 from tools.media.synthetic.scene import Config
 from tools.media.synthetic.world import SyntheticVideos
-from tools.restoration.denoise import TemporalDenoiser, variance_of
+from tools.restoration.denoise import TemporalDenoiser, fused, variance_of
+from tools.restoration.flow import DenseFlow
 from tools.restoration.quality import psnr, ssim
 
 CLEAR = Config(height=120, width=160, num_frames=20, cut=0.0, damage=0.0, leaving=0.0)
@@ -106,3 +107,10 @@ def test_key_frames_are_known_by_their_times(tmp_path: Path) -> None:
     path = render(tmp_path / "a.mp4", clip(), encoding=Encoding(options={"g": "5", "sc_threshold": "0", "bf": "2"}))
     reader = VideoReader(path)
     assert [f.index for f in reader.frames() if reader.index.is_key(f.t_s)] == [0, 5, 10, 15]
+
+
+def test_colours_do_not_flow_into_others_that_are_as_light() -> None:
+    red, green = np.array([200, 40, 40]), np.array([6, 98, 40])  # the same luma
+    first, second = (np.broadcast_to(one, (48, 64, 3)).astype(np.uint8) for one in (red, green))
+    found = fused(first, [second] * 4, variance_of(h264_step(38)), DenseFlow())
+    assert np.abs(found.astype(int) - red).max() <= 1
