@@ -33,6 +33,8 @@ from planners.llm.retry import Retries, Timeouts
 from tests.fixtures.openai_server import Behaviour, OpenAIServer, Raw, Refusal, Reply, Reset, Silence
 from tools.base import BudgetExceeded, Cancelled
 
+SOON_S = 30.0
+"""Much longer than it takes, and less than what would end it otherwise."""
 KEY = "sk-live-0123456789abcdef"
 FIND = ToolSpec("find_text", "Find words.", {"type": "object", "properties": {"query": {"type": "string"}}})
 YES_NO = {"type": "object", "properties": {"yes": {"type": "boolean"}}, "required": ["yes"]}
@@ -233,24 +235,40 @@ def test_without_retry_after_waits_grow(connect: Connect, clock: Clock) -> None:
     assert 0.5 * (0.5 + 1 + 2) <= clock.now <= 0.5 + 1 + 2
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_slow_tokens_end_at_the_total_time(connect: Connect, stream: bool) -> None:
-    with OpenAIServer([Reply("x" * 600, delay_s=0.02) if stream else Silence()]) as server:
+def test_an_answer_that_does_not_come_ends_at_the_total_time(connect: Connect) -> None:
+    with OpenAIServer([Silence()]) as server:
         llm = connect(server.url, real_time=True, timeouts=Timeouts(total_s=0.15))
         began = time.monotonic()
         with pytest.raises(Unreachable, match=r"no complete answer within 0.15 s.*raise the time limit"):
-            streamed(llm) if stream else llm.complete([user("?")])
-        assert time.monotonic() - began < 2.0
+            llm.complete([user("?")])
+        assert time.monotonic() - began < SOON_S
+    assert llm.stats.transport_failures == 1
+    assert llm.stats.usage.total == 0
+
+
+def test_slow_tokens_end_at_the_total_time(connect: Connect, clock: Clock) -> None:
+    came: list[object] = []
+
+    def read(llm: OpenAIChat) -> None:
+        for event in llm.stream([user("?")]):
+            came.append(event)
+            clock.now = 0.2
+
+    with OpenAIServer([Reply("x" * 600, delay_s=0.02)]) as server:
+        llm = connect(server.url, timeouts=Timeouts(total_s=0.15))
+        with pytest.raises(Unreachable, match=r"no complete answer within 0.15 s.*raise the time limit"):
+            read(llm)
+    assert [type(event) for event in came] == [TextDelta]
     assert llm.stats.transport_failures == 1
     assert llm.stats.usage.completion == (llm.stats.usage.total - llm.stats.usage.prompt)
-    assert (llm.stats.usage.total > 0) is stream  # pieces that came are paid for
+    assert llm.stats.usage.total > 0  # pieces that came are paid for
 
 
 def test_silence_ends_at_the_read_time_out(connect: Connect) -> None:
-    with OpenAIServer([Silence(), Reply("four")]) as server:
-        llm = connect(server.url, timeouts=Timeouts(read_s=0.1))
+    with OpenAIServer([Silence(), *[Reply("four")] * 3]) as server:  # an answer may be late, too, where time is short
+        llm = connect(server.url, timeouts=Timeouts(read_s=0.3))
         assert llm.complete([user("?")]).text == "four"
-    assert llm.stats.transport_failures == 1
+        assert llm.stats.transport_failures == len(server.requests) - 1 > 0
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -259,12 +277,12 @@ def test_a_cancelled_run_ends_at_once_also_while_nothing_comes(connect: Connect,
     with OpenAIServer([Silence()]) as server:
         allowance = Allowance(max_calls=9)
         llm = connect(server.url, real_time=True, cancelled=asked.is_set, meter=allowance)
-        threading.Thread(target=lambda: asked.set() if server.arrived.wait(5) else None).start()
+        threading.Thread(target=lambda: asked.set() if server.arrived.wait(SOON_S) else None).start()
         began = time.monotonic()
         with pytest.raises(Cancelled):
             streamed(llm) if stream else llm.complete([user("?")])
-        assert time.monotonic() - began < 2.0
-        assert server.dropped.wait(5)  # the model need not think on
+        assert time.monotonic() - began < SOON_S
+        assert server.dropped.wait(SOON_S)  # the model need not think on
     assert allowance._in_flight.calls == 0
 
 
