@@ -294,7 +294,7 @@ class Look(Draw):
     there: ClassVar[threading.Barrier] = threading.Barrier(2)
 
     def run(self, args: Draw.Args, context: ToolContext) -> Drawn:
-        self.there.wait(10)
+        self.there.wait(60)
         return super().run(args, context)
 
 

@@ -322,7 +322,7 @@ def test_what_others_are_at_is_told_before_an_error_ends_the_run() -> None:
 
     def respond(call: ToolCall) -> Observation:
         if call == A:
-            began.wait(10)
+            assert began.wait(60)
             raise ApprovalRequired("a()", "it costs")
         began.set()
         return Observation(call, result())
