@@ -7,7 +7,7 @@ tokens fill the matrix products by themselves, and what an object needs stays in
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import cast
 
 import torch
@@ -169,15 +169,14 @@ class MemoryAttention(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.grid = config.grid
-        self.rope = RoPE.axial([config.dim // 2] * 2)
+        self.dim, self.grid = config.dim, config.grid
         self.layers = nn.ModuleList(MemoryAttentionLayer(config) for _ in range(config.memory_layers))
         self.norm = nn.LayerNorm(config.dim)
 
     def forward(self, x: Tensor, positions: Tensor, memory: Recalled) -> Tensor:
         """Features [B or 1, dim, grid, grid] and their positions [dim, grid, grid] to [B, dim, grid, grid]."""
         tokens = (x + 0.1 * positions).flatten(2).transpose(1, 2).contiguous()
-        rotate = self.rope(grid_coordinates(self.grid, self.grid, device=x.device).flip(-1))  # x, then y
+        rotate = _rotation(self.dim, self.grid, x.device)
         if (memory.tokens.shape[1] - memory.num_pointers) % self.grid**2:
             raise ValueError(
                 f"{memory.tokens.shape[1]} tokens with {memory.num_pointers} of pointers are no whole frames"
@@ -199,6 +198,13 @@ class MemoryAttention(nn.Module):
         else:
             tokens = recall(tokens, memory, None)
         return tokens.transpose(1, 2).unflatten(2, (self.grid, self.grid))
+
+
+@lru_cache(maxsize=4)
+def _rotation(dim: int, grid: int, device: torch.device) -> Rotation:
+    """Of a picture's tokens: half of the channels by x, half by y."""
+    with torch.inference_mode(False):  # what is kept serves training, too
+        return RoPE.axial([dim // 2] * 2)(grid_coordinates(grid, grid, device=device).flip(-1))
 
 
 def _aligned(count: int) -> int:
