@@ -54,6 +54,14 @@ def test_the_file_is_better_than_the_one_it_was_made_of(truth: list[Picture], co
     assert DenoiseArtifacts().expected_seconds(DenoiseArtifacts.Args(), context) > 0
 
 
+def test_the_file_is_neither_lighter_nor_darker(coarse: Path, watched: Watched) -> None:
+    made = Path(clean(watched(coarse)).artifacts[0].path)
+    before, after = (
+        np.mean([f.rgb for f in VideoReader(path, exact=True).frames()], axis=(0, 1, 2)) for path in (coarse, made)
+    )
+    assert np.abs(after - before).max() < 0.5
+
+
 def test_what_is_hardly_compressed_is_left_alone_unless_asked(
     truth: list[Picture], tmp_path: Path, watched: Watched
 ) -> None:

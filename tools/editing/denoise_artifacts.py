@@ -74,7 +74,7 @@ class DenoiseArtifacts(Edit):
                 f"{source.title} is hardly compressed (quantiser {qp:.0f} of 51), cleaning would not make it better; "
                 "give qp, say 36, if it was compressed badly before"
             )
-        with source.reader() as reader:
+        with source.reader(exact=True) as reader:
             index = reader.index
             denoiser = choose(
                 context.models, variance_of(step), lambda f: index.is_key(f.t_s), args.model, device=context.device

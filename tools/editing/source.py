@@ -32,11 +32,11 @@ class Source:
     is_library: bool = False
     """Whether it is a video of the library, not a file that an edit made."""
 
-    def reader(self) -> VideoReader:
-        """Raises MediaError when the file is gone or damaged."""
+    def reader(self, *, exact: bool = False) -> VideoReader:
+        """See VideoReader. Raises MediaError when the file is gone or damaged."""
         from tools.media.reader import VideoReader
 
-        return VideoReader(self.path)
+        return VideoReader(self.path, exact=exact)
 
     def shown(self, video: str, span: Interval) -> list[Interval]:
         """When a stretch of time of a library video is to be seen here."""

@@ -56,10 +56,19 @@ class Frame:
         return cls(index, t_s, rgb.shape[1], rgb.shape[0], convert)
 
     @classmethod
-    def from_av(cls, index: int, t_s: float, picture: av.VideoFrame, *, size: tuple[int, int] | None = None) -> Frame:
+    def from_av(
+        cls,
+        index: int,
+        t_s: float,
+        picture: av.VideoFrame,
+        *,
+        size: tuple[int, int] | None = None,
+        exact: bool = False,
+    ) -> Frame:
         """A frame from a decoded PyAV picture; its display matrix (rotation, mirror) is applied.
 
-        `size` is (width, height) of the upright picture, by default its own.
+        `size` is (width, height) of the upright picture, by default its own. `exact` colours at that size where it can
+        be, see `tools.media.exact`.
         """
         turn = Turn.of(picture)
         if size is None:
@@ -69,6 +78,11 @@ class Frame:
         def convert(width: int, height: int) -> Picture:
             if turn.transpose:
                 width, height = height, width
+            if exact and (width, height) == (picture.width, picture.height):
+                from tools.media.exact import can_be_exact, exact_rgb
+
+                if can_be_exact(picture):
+                    return turn.apply(exact_rgb(picture, assume_bt709=matrix is not None))
             # A thread pool for each small conversion costs more than it gives.
             rgb = picture.to_ndarray(
                 format="rgb24", width=width, height=height, src_colorspace=matrix, dst_colorspace="ITU709", threads=1

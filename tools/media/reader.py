@@ -36,9 +36,13 @@ LEAST_ASPECT = Fraction(1, 4)
 
 
 class VideoReader:
-    """A video file. Raises MediaError when it cannot be used; `info.warning` says what is wrong with one that can."""
+    """A video file. Raises MediaError when it cannot be used; `info.warning` says what is wrong with one that can.
 
-    def __init__(self, path: Path | str) -> None:
+    `exact` is for pictures that are changed very little and written again; see `Frame.from_av`.
+    """
+
+    def __init__(self, path: Path | str, *, exact: bool = False) -> None:
+        self._exact = exact
         self.path = Path(path).expanduser().absolute()
         with open_media(self.path) as container:
             stream = picture_stream(container, self.path)
@@ -113,7 +117,7 @@ class VideoReader:
     def _frame(self, pts: int, picture: av.VideoFrame) -> Frame:
         # A stream may change its size on the way; as in a player, the picture is then shown at the size of the first.
         size = self.info.width, self.info.height
-        return Frame.from_av(self._index.rank(pts), self._index.time_s(pts), picture, size=size)
+        return Frame.from_av(self._index.rank(pts), self._index.time_s(pts), picture, size=size, exact=self._exact)
 
     def _decode(self, wanted: int | None) -> Iterator[tuple[int, av.VideoFrame]]:
         """(stamp, decoded picture) in order of presentation, from one at or before `wanted` on (None: from the first).

@@ -224,12 +224,23 @@ def test_a_phone_held_upright(tmp_path: Path) -> None:
 )
 def test_colours_are_right(tmp_path: Path, size: tuple[int, int], encoding: Encoding) -> None:
     truth = corners(*size)
-    frame = next(VideoReader(render(tmp_path / "c.mp4", [truth] * 2, encoding=encoding)).frames())
-    assert frame.rgb.shape == truth.shape
+    path = render(tmp_path / "c.mp4", [truth] * 2, encoding=encoding)
     height, width = truth.shape[:2]
-    for y in (height // 4, 3 * height // 4):
-        for x in (width // 4, 3 * width // 4):
-            assert np.abs(frame.rgb[y, x].astype(int) - truth[y, x]).max() <= 5
+    for exact in (False, True):
+        frame = next(VideoReader(path, exact=exact).frames())
+        assert frame.rgb.shape == truth.shape
+        for y in (height // 4, 3 * height // 4):
+            for x in (width // 4, 3 * width // 4):
+                assert np.abs(frame.rgb[y, x].astype(int) - truth[y, x]).max() <= 5
+
+
+def test_exact_colours_are_neither_lighter_nor_darker(tmp_path: Path) -> None:
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None].repeat(64, axis=0), 3, axis=2)
+    encoding = Encoding(options={"qp": "0"}, colour_space="ITU709", colour_tag=1)
+    frame = next(VideoReader(render(tmp_path / "c.mp4", [ramp], encoding=encoding), exact=True).frames())
+    apart = frame.rgb.astype(float) - ramp
+    assert np.abs(apart).max() <= 1
+    assert np.abs(apart.mean(axis=(0, 1))).max() < 0.1
 
 
 def test_small_pictures_are_shrunk_whole(tmp_path: Path) -> None:
