@@ -63,7 +63,8 @@ class Tail:
     def renew(self) -> None:
         """Open the file that took the place of the old one, if one did. Raises MediaError while there is none."""
         self._written = False
-        if not self._fifo and self._replaced():
+        # A file that was cut may have grown past where reading stopped since then.
+        if not self._fifo and (self.end is Tail.End.DROPPED or self._replaced()):
             file = _open(self._path)
             os.close(self._file)
             self._file = file

@@ -19,6 +19,7 @@ from tools.media import open as opening
 from tools.media.follow import LiveReader
 from tools.media.frame import Frame
 from tools.media.sound import SAMPLE_RATE_HZ, AudioChunk
+from tools.media.tail import Tail
 
 FPS = 20
 COUNT = 60
@@ -93,16 +94,16 @@ def test_sound_comes_on_the_clock_of_the_pictures(tmp_path: Path) -> None:
 
 
 def lost_and_found(
-    path: Path, again: Callable[[], object], enough: int, first: int = COUNT
+    path: Path, again: Callable[[list[str]], object], enough: int, first: int = COUNT
 ) -> tuple[list[tuple[int, float]], list[str]]:
-    """Watch; do `again` when the first pictures are there and the source is silent."""
+    """Watch; do `again`, with what is told, when the first pictures are there and the source is silent."""
     told: list[str] = []
     arrived = threading.Event()
 
     def go_on() -> None:
         arrived.wait()
         time.sleep(0.3)
-        again()
+        again(told)
 
     thread = threading.Thread(target=go_on)
     thread.start()
@@ -124,7 +125,7 @@ def test_a_fifo_whose_writer_is_replaced_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     writer = grow(path, first)
-    seen, told = lost_and_found(path, lambda: grow(path, second), 2 * COUNT - HELD)
+    seen, told = lost_and_found(path, lambda _told: grow(path, second), 2 * COUNT - HELD)
     writer.join()
     assert stamps(seen) == [*range(COUNT), *range(100, 100 + COUNT - HELD)]
     assert rising(seen)
@@ -136,7 +137,7 @@ def test_a_recorder_that_starts_again_in_the_same_file_goes_on(tmp_path: Path) -
     path = tmp_path / "live.ts"
     path.write_bytes(make(tmp_path / "a.ts"))
     second = make(tmp_path / "b.ts", 100)
-    seen, _ = lost_and_found(path, lambda: grow(path, second), 2 * COUNT - 2 * HELD)
+    seen, _ = lost_and_found(path, lambda _told: grow(path, second), 2 * COUNT - 2 * HELD)
     assert rising(seen)
     assert set(stamps(seen)) <= {*range(COUNT), *range(100, 160)}
     assert stamps(seen)[: COUNT - HELD] == list(range(COUNT - HELD))
@@ -149,8 +150,10 @@ def test_a_file_that_is_replaced_goes_on_with_the_new_one(tmp_path: Path) -> Non
     path.write_bytes(make(tmp_path / "a.mkv"))
     second = make(tmp_path / "b.mkv", 100)
 
-    def replace() -> None:
+    def replace(told: list[str]) -> None:
         path.unlink()
+        while not told:
+            time.sleep(0.01)
         time.sleep(0.4)
         (tmp_path / "new").write_bytes(second)
         (tmp_path / "new").rename(path)
@@ -167,9 +170,25 @@ def test_a_file_that_is_cut_and_written_again_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "live.ts"
     path.write_bytes(make(tmp_path / "a.ts"))
     second = make(tmp_path / "b.ts", 100, 30)
-    seen, _ = lost_and_found(path, lambda: path.write_bytes(second), COUNT + 30 - HELD)
+    seen, _ = lost_and_found(path, lambda _told: path.write_bytes(second), COUNT + 30 - HELD)
     assert stamps(seen) == [*range(COUNT), *range(100, 130 - HELD)]
     assert rising(seen)
+
+
+def test_a_file_that_was_cut_is_read_from_its_beginning_also_when_it_has_grown_past_the_old_place(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "live.ts"
+    path.write_bytes(b"old" * 10)
+    tail = Tail(path, PATIENT_S, lambda: False)
+    assert tail.read(100) == b"old" * 10
+    path.write_bytes(b"new")
+    assert tail.read(100) == b""
+    assert tail.end is Tail.End.DROPPED
+    path.write_bytes(b"new" * 20)
+    tail.renew()
+    assert tail.read(100) == b"new" * 20
+    tail.close()
 
 
 def test_a_source_that_stays_away_ends_the_stream(tmp_path: Path) -> None:
