@@ -232,8 +232,8 @@ def test_an_extractor_that_fails_ends_the_stream_with_its_error(tmp_path: Path) 
 VIDERE = [sys.executable, "-c", "from agent.cli import main; main()"]
 
 
-def start_follower(path: Path, library: Path, idle_s: float = 8.0) -> subprocess.Popen[str]:
-    words = ["ingest", "--follow", str(path), "--idle-seconds", str(idle_s), "--json"]
+def start_follower(path: Path, library: Path) -> subprocess.Popen[str]:
+    words = ["ingest", "--follow", str(path), "--idle-seconds", str(PATIENT_S), "--json"]
     environment = os.environ | {"VIDERE_HOME": str(library)}
     return subprocess.Popen(
         [*VIDERE, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
@@ -289,7 +289,7 @@ def test_a_kill_leaves_whole_parts_only(recorder: tuple[Path, Callable[[], None]
     moments = random.Random(7)
     for number in range(3):
         home = tmp_path / f"library-{number}"
-        follower = start_follower(path, home, PATIENT_S)
+        follower = start_follower(path, home)
         assert follower.stdout is not None
         video_id = json.loads(follower.stdout.readline())["video_id"]
         until(lambda: Library(home).video(video_id).media["duration_s"] > 4, 240)  # noqa: B023 - called at once
