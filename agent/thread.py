@@ -53,6 +53,8 @@ class Point:
     question: str
     turns: int
     """Questions that had been answered."""
+    trace_id: str
+    """Of the question."""
 
 
 class Thread:
@@ -248,4 +250,5 @@ def _point(snapshot: StateSnapshot) -> Point:
         snapshot.next[0] if snapshot.next else "",
         values.get("question", ""),
         len(values.get("turns", [])),
+        values["trace_id"],
     )

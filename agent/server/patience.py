@@ -26,6 +26,7 @@ SPARE = 32
 class PatientProtocol(AutoHTTPProtocol):  # type: ignore[valid-type, misc]  # one of two classes, by what is installed
     """uvicorn's protocol with a time limit on headers, and one on the number of connections."""
 
+    app: ASGIApp
     limit: int
     """Connections that may be open."""
 

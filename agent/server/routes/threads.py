@@ -65,6 +65,8 @@ class Point(BaseModel):
     next_step: str
     question: str
     turns: int
+    trace_id: str
+    """Of the question."""
 
 
 class Points(BaseModel):

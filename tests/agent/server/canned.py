@@ -138,7 +138,7 @@ TASKS: dict[str, Work] = {
     "thread": lambda _task, name: {"name": name, "turns": [TURN], "pending": None},
     "obstacle": obstacle,
     "points": lambda _task, name: {
-        "points": [{"id": "p1", "at": 1.5, "next_step": "", "question": "How many?", "turns": 1}]
+        "points": [{"id": "p1", "at": 1.5, "next_step": "", "question": "How many?", "turns": 1, "trace_id": TRACE}]
     },
     "back": lambda _task, name, point: {"name": name, "turns": 0},
     "forget": lambda _task, name: {"forgotten": name == "t"},

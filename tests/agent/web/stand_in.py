@@ -86,6 +86,8 @@ class StandIn:
         self.names: dict[str, tuple[str, int]] = {}
         self.turns: dict[str, list[Json]] = {}
         self.pending: dict[str, Json] = {}
+        self.past: dict[str, list[tuple[Json, list[Json]]]] = {}
+        """Points of conversations, the latest first, and the turns that there were then."""
         self.asked: list[Json] = []
         self.requests: list[str] = []
         self.refuse: Callable[[Request], Response | None] = lambda _request: None
@@ -128,6 +130,9 @@ class StandIn:
             ("GET", "/api/threads", self.threads),
             ("GET", "/api/threads/{name}", self.thread),
             ("DELETE", "/api/threads/{name}", self.forget),
+            ("GET", "/api/threads/{name}/points", self.points),
+            ("POST", "/api/threads/{name}/back", self.back),
+            ("POST", "/api/videos/{id}/sql", self.sql),
             ("POST", "/api/threads/{name}/ask", self.ask),
             ("POST", "/api/threads/{name}/decide", self.decide),
             ("POST", "/api/threads/{name}/resume", self.resume),
@@ -292,6 +297,33 @@ class StandIn:
         self.turns.pop(request.path_params["name"], None)
         return Response(status_code=204)
 
+    async def points(self, request: Request) -> Response:
+        found = self.past.get(request.path_params["name"], [])
+        return JSONResponse({"points": [point for point, _turns in found]})
+
+    async def back(self, request: Request) -> Response:
+        name, wanted = request.path_params["name"], (await request.json())["point"]
+        point, turns = next(one for one in self.past[name] if one[0]["id"] == wanted)
+        self.turns[name] = list(turns)
+        self._pass(name, point)
+        return JSONResponse({"name": name, "turns": len(turns)})
+
+    def _pass(self, name: str, fields: Json) -> None:
+        """One more point of a conversation."""
+        past = self.past.setdefault(name, [])
+        point = fields | {"id": f"p{len(past)}", "at": time.time(), "turns": len(self.turns[name])}
+        past.insert(0, (point, list(self.turns[name])))
+
+    async def sql(self, request: Request) -> Response:
+        self._video(request)
+        statement = (await request.json())["statement"]
+        if not statement.startswith("SELECT"):
+            raise HTTPException(400, "exactly one SELECT is allowed")
+        rows = [[0.0, 4.0, "shot 1", None], [4.0, 7.0, READ, [1, 2]]]
+        rows = [] if "WHERE" in statement else rows
+        names = ["start_s", "end_s", "text", "attributes"]
+        return JSONResponse({"columns": names, "rows": rows, "truncated": "LIMIT" in statement})
+
     def _evidence(self) -> list[Json]:
         video = next(iter(self.videos))
         common = {"video": video, "tool": "find_text", "model": "PP-OCR", "confidence": 0.99}
@@ -356,6 +388,9 @@ class StandIn:
         turn = {"trace_id": key, "asked_at": time.time(), "question": asked["question"], "resolved": asked["question"],
                 "videos": asked.get("videos", list(self.videos)[:1]), "answer": answer}  # fmt: skip
         self.turns.setdefault(name, []).append(turn)
+        about = {"question": asked["question"], "trace_id": key}
+        self._pass(name, about | {"next_step": "answer"})
+        self._pass(name, about | {"next_step": ""})
         yield {"event": "Finished", "trace_id": key, "answer": answer}
 
     async def tree(self, request: Request) -> Response:

@@ -196,7 +196,7 @@ def test_everything_that_can_be_used_has_a_name(page: Page) -> None:
     page.click(".as-list summary")
     used = {"button", "checkbox", "textbox", "searchbox", "combobox", "slider", "tab", "link", "treeitem", "meter"}
     seen = set()
-    for view in ("watch", "search", "solid", "artifacts", "tools"):
+    for view in ("watch", "search", "solid", "artifacts", "memory", "tools"):
         page.click(f"#tab-{view}")
         for node in page.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]:
             role = node.get("role", {}).get("value")

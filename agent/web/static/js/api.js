@@ -123,6 +123,9 @@ export const server = {
   decide: (name, agreed, signal) =>
     stream(`/api/threads/${part(name)}/decide`, { method: "POST", body: { agreed }, signal }),
   resume: (name, signal) => stream(`/api/threads/${part(name)}/resume`, { method: "POST", body: {}, signal }),
+  points: async (name) => (await api(`/api/threads/${part(name)}/points`)).points,
+  back: (name, point) => api(`/api/threads/${part(name)}/back`, { method: "POST", body: { point } }),
+  sql: (id, statement) => api(`${video(id)}/sql`, { method: "POST", body: { statement } }),
   tree: (trace_id) => api(`/api/searches/${part(trace_id)}`),
   tools: async () => (await api("/api/tools")).tools,
   tool: (name) => api(`/api/tools/${part(name)}`),

@@ -2,6 +2,7 @@
 
 import { server } from "./api.js";
 import { byId, h, icon, iconButton, notify, say, setIcon } from "./dom.js";
+import { goBack } from "./history.js";
 import { choose, on, state, tell, titleOf } from "./state.js";
 import { suggestions } from "./suggestions.js";
 import { Turn } from "./turn.js";
@@ -76,6 +77,7 @@ function newTurn(fields) {
   const turn = new Turn(fields, {
     decide: (agreed) => listen(turn, (signal) => server.decide(turn.thread, agreed, signal)),
     resume: () => listen(turn, (signal) => server.resume(turn.thread, signal)),
+    back: () => goBack(turn),
     again: () => listen(turn, (signal) =>
       server.ask(turn.thread, { question: turn.question, videos: turn.videos, options: turn.options, key: turn.trace_id }, signal)),
   });

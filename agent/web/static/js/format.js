@@ -64,3 +64,14 @@ export function plain(value) {
 export function words(text) {
   return typeof text === "object" && text !== null ? text.text ?? "" : text ?? "";
 }
+
+/** "just now", "5 min ago", or the day; `at` in seconds since 1970, or ISO 8601. */
+export function when(at) {
+  const moment = new Date(typeof at === "number" ? at * 1000 : at);
+  const minutes = (Date.now() - moment) / 60000;
+  if (!Number.isFinite(minutes)) return "";
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${Math.floor(minutes)} min ago`;
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ago`;
+  return moment.toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
+}

@@ -7,6 +7,7 @@ const KEYS = [
   ["Player", [["Space, K", "play and pause"], ["← →", "one second back and on; a frame with Shift"], ["J L", "five seconds back and on"], [", .", "one frame back and on"], ["Home End", "to the beginning and the end"], ["M", "sound off and on"], ["F", "whole screen"]]],
   ["Timeline", [["← →", "one second back and on"], ["↑ ↓", "another lane"], ["[ ]", "the thing before and after in the lane"], ["+ − 0", "zoom in, out, all"]]],
   ["Search tree", [["↑ ↓ ← →", "move, fold and unfold"], ["Enter", "fold and unfold"]]],
+  ["Memory", [["Ctrl Enter", "run the statement"]]],
   ["3D", [["← → ↑ ↓", "turn; move with Shift"], ["+ − 0", "zoom in, out, as at first"]]],
 ];
 

@@ -6,8 +6,10 @@ import { byId, h, icon, notify } from "./dom.js";
 import { startFiles } from "./files.js";
 import { startFinder } from "./finder.js";
 import { startHelp } from "./help.js";
+import { startHistory } from "./history.js";
 import { openVideo, refresh, startLibrary } from "./library.js";
 import { login } from "./login.js";
+import { startMemory } from "./memory.js";
 import { on, state, tell } from "./state.js";
 import { tabs } from "./tabs.js";
 import { startTheme } from "./theme.js";
@@ -54,7 +56,7 @@ async function start() {
   let shown = null;
   const views = tabs(byId("tabs"), [
     { id: "watch", name: "Watch" }, { id: "search", name: "Search tree" }, { id: "solid", name: "3D", hidden: true },
-    { id: "artifacts", name: "Files" }, { id: "tools", name: "Tools" },
+    { id: "artifacts", name: "Files" }, { id: "memory", name: "Memory" }, { id: "tools", name: "Tools" },
   ], (id) => shown?.[id]?.());
   startPanes();
   startLibrary();
@@ -64,7 +66,9 @@ async function start() {
   startFiles(views);
   startWatch(views);
   shown = { search: startTree(views), solid: startViewer(views), tools: showTools };
+  startMemory();
   startChat();
+  startHistory(byId("history"));
   startKeys();
   startHelp(byId("help"));
   const before = startAddress();

@@ -2,7 +2,7 @@
 
 import { server } from "./api.js";
 import { byId, confirmed, h, icon, iconButton, notify, say } from "./dom.js";
-import { plural } from "./format.js";
+import { plural, when } from "./format.js";
 import { on, state, tell } from "./state.js";
 
 let threads = [];
@@ -47,17 +47,6 @@ function draw() {
       iconButton("trash", `Delete the conversation ${title}`, () => forget(thread, title), { class: "icon-button delete" }));
   });
   byId("threads").replaceChildren(...(rows.length ? rows : [h("li", { class: "nothing" }, "None yet.")]));
-}
-
-/** "just now", "5 min ago", or the day; `at` in seconds since 1970, or ISO 8601. */
-function when(at) {
-  const moment = new Date(typeof at === "number" ? at * 1000 : at);
-  const minutes = (Date.now() - moment) / 60000;
-  if (!Number.isFinite(minutes)) return "";
-  if (minutes < 1) return "just now";
-  if (minutes < 60) return `${Math.floor(minutes)} min ago`;
-  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ago`;
-  return moment.toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
 }
 
 async function forget(thread, title) {

@@ -7,7 +7,7 @@ import { tell, titleOf } from "./state.js";
 import { Steps } from "./steps.js";
 
 export class Turn {
-  /** fields: {question, videos, options, trace_id, resolved?}; acts: {decide(agreed), resume(), again()}. */
+  /** fields: {question, videos, options, trace_id, resolved?}; acts: {decide(agreed), resume(), again(), back()}. */
   constructor({ question, videos = [], options = [], trace_id, resolved = "" }, acts) {
     Object.assign(this, { question, videos, options, trace_id, acts });
     /** Whether an end of it is still to come. */
@@ -51,7 +51,9 @@ export class Turn {
     this.answer = answer;
     if (answer.trace_id) this.steps.trace_id = answer.trace_id;
     this.steps.finish(answer);
-    this.end.replaceChildren(answerCard(answer, this));
+    this.end.replaceChildren(answerCard(answer, this), h("button", {
+      type: "button", class: "quiet small go-back", "aria-label": `Go back to the answer to ${this.question}`, onclick: () => this.acts.back(),
+    }, icon("retry"), "Go back to here"));
     tell("answered", answer);
   }
 
