@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import codecs
+import fcntl
 import io
 import json
 import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
+import termios
 import time
 import unicodedata
 from collections.abc import Callable
@@ -325,6 +328,12 @@ def test_commands_names_and_paths_are_completed(folder: Path) -> None:
         assert list(completions(chat, before, word)) == found, (before, word)
 
 
+def _at_its_terminal() -> None:
+    """Take the terminal at standard input; Ctrl-C ends what it reaches, also where tests run in the background."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """`videre chat` at a terminal of its own."""
 
@@ -338,7 +347,7 @@ class Terminal:
             stderr=theirs,
             env=os.environ | {"TERM": "xterm"} | environment,
             start_new_session=True,
-            preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0),
+            preexec_fn=_at_its_terminal,
         )
         os.close(theirs)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end in the middle of a character
