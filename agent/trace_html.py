@@ -12,7 +12,7 @@ from typing import Any
 from agent.text import plain
 
 Pictures = Mapping[int, bytes]
-"""PNG files by the number of the evidence of the document that they show."""
+"""PNG or JPEG files by the number of the evidence of the document that they show."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What a browser may load: should something slip through the escaping, it does nothing."""
@@ -101,12 +101,16 @@ def _evidence(items: Sequence[Mapping[str, Any]], titles: Mapping[str, str], pic
         rows.append(_cells("td", [_when(item), *where, seen, box, by, f"{item['confidence']:.2f}"]))
     head = ["when", *(["video"] if several else []), "what", "box", "by", "confidence"]
     shown = [
-        f'<figure><img alt="{_when(items[number])}" src="data:image/png;base64,{base64.b64encode(data).decode()}">'
-        "</figure>"
+        f'<figure><img alt="{_when(items[number])}" src="{_address(data)}"></figure>'
         for number, data in pictures.items()
     ]
     table = _tag("table", _tag("thead", _cells("th", head)) + _tag("tbody", "".join(rows)))
     return table + (_tag("div", "".join(shown), "pictures") if shown else "")
+
+
+def _address(picture: bytes) -> str:
+    kind = "jpeg" if picture.startswith(b"\xff\xd8") else "png"
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
 def _when(item: Mapping[str, Any]) -> str:

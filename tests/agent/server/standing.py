@@ -73,6 +73,7 @@ class StandIn:
     pool: Pool
     jobs: Any = None
     files: Any = None
+    frames: Any = None
     videos: Any = None
     settings: Any = None
     life: list[str] = field(default_factory=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from agent.evidence import MAX_PICTURES
 from agent.server.artifacts import artifacts_folder
 from agent.server.pool import TaskFailed
 from tests.agent.server.canned import ANSWER, TASKS, TRACE, VIDEO
@@ -258,6 +260,27 @@ def test_a_search_as_a_document_and_as_a_page(client: httpx.Client) -> None:
     assert "script-src" not in page.headers["content-security-policy"]
     assert client.get("/api/searches/none").status_code == 404
     assert client.get(f"/api/searches/{TRACE}", params={"format": "pdf"}).status_code == 422
+
+
+def test_the_page_of_a_search_shows_the_frames_of_its_evidence(client: httpx.Client, server: Served) -> None:
+    gone = "0" * 16
+    common = {"tool": "count", "model": "m", "confidence": 1.0, "text": None, "note": "a cup"}
+    evidence = [
+        common | {"video": VIDEO, "start_s": 1.0, "end_s": 3.0, "box": [1.5, 2.0, 3.0, 4.0]},
+        common | {"video": gone, "start_s": 1.0, "end_s": 3.0, "box": None},
+        common | {"video": VIDEO, "start_s": 1.0, "end_s": 3.0, "box": None},
+        *[common | {"video": VIDEO, "start_s": float(at), "end_s": float(at), "box": None} for at in range(4, 10)],
+    ]
+    found = TASKS["tree"](None, trace_id=TRACE) | {"answer": ANSWER, "evidence": evidence}
+    server.pool.tasks["tree"] = lambda _task, trace_id: found
+    for _ in range(2):
+        page = client.get(f"/api/searches/{TRACE}", params={"format": "html"})
+        picture = base64.b64encode(b"\xff\xd8").decode()
+        assert page.text.count(f'src="data:image/jpeg;base64,{picture}"') == MAX_PICTURES - 1  # one video is gone
+        assert "img-src data:" in page.headers["content-security-policy"]
+    asked = [(one["id"], one["t_s"], one["box"]) for one in server.asked("frame")]
+    assert asked.count((VIDEO, 1.0, (1.5, 2.0, 3.0, 4.0))) == 1  # kept, and not made again
+    assert asked.count((VIDEO, 2.0, None)) == 1
 
 
 def test_artefacts_are_given_and_nothing_else(client: httpx.Client, server: Served) -> None:

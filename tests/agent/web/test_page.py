@@ -37,7 +37,7 @@ def test_a_question_shows_its_steps_its_answer_and_where_to_check_it(page: Page,
     page.click(".step summary", "find_text")
     page.find(".step-body", '"query": "exit"')
     picture = page.find(".step-picture")
-    assert "frame?t_s=5.900" in picture.get_attribute("src")
+    assert "frame?t_s=5.000" in picture.get_attribute("src")
     assert "box=93,210,545,255" in picture.get_attribute("src").replace("%2C", ",")
 
 

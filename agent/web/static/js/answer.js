@@ -1,6 +1,6 @@
 // An answer as a card: status, how sure, the words, where to check it, files, what else was thought of.
 
-import { url } from "./api.js";
+import { evidencePicture } from "./api.js";
 import { fileCard } from "./files.js";
 import { folded, h, icon } from "./dom.js";
 import { percent, plain, plural, seconds, span, words } from "./format.js";
@@ -63,7 +63,7 @@ function evidenceStrip(answer) {
 
 function evidenceChip(item, answer, several) {
   const said = words(item.text) || item.note || "";
-  const picture = h("img", { alt: "", loading: "lazy", src: url.frame(item.video, (item.start_s + item.end_s) / 2, 240, item.box), width: 132, height: 76 });
+  const picture = h("img", { alt: "", loading: "lazy", src: evidencePicture(item, 240), width: 132, height: 76 });
   picture.addEventListener("error", () => picture.replaceWith(h("span", { class: "no-picture" })));
   return h("button", {
     type: "button",

@@ -95,6 +95,9 @@ export async function* parsed(reader) {
 
 const video = (id) => `/api/videos/${part(id)}`;
 
+/** A box belongs to the first moment of its interval; without one the middle shows more. */
+const shownAt = ({ start_s, end_s, box }) => (box ? start_s : (start_s + end_s) / 2);
+
 /** Addresses of pictures and files, for elements that load by themselves. */
 export const url = {
   content: (id) => `${video(id)}/content`,
@@ -103,6 +106,9 @@ export const url = {
   frame: (id, t_s, width, box) =>
     `${video(id)}/frame${query({ t_s: t_s.toFixed(3), width, box: box?.map((edge) => Math.max(0, Math.round(edge))).join(",") })}`,
 };
+
+/** Address of the picture of a piece of evidence. */
+export const evidencePicture = (item, width) => url.frame(item.video, shownAt(item), width, item.box);
 
 export const server = {
   session: () => api("/api/session"),

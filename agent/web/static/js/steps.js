@@ -1,6 +1,6 @@
 // The steps of a search as rows that open: which tool, with what, how long, what came of it, and a picture of it.
 
-import { server, url } from "./api.js";
+import { evidencePicture, server } from "./api.js";
 import { folded, h } from "./dom.js";
 import { plural, readCall, seconds, shortArgs } from "./format.js";
 import { titleOf } from "./state.js";
@@ -130,7 +130,7 @@ class Row {
       class: "step-picture",
       loading: "lazy",
       alt: `What ${this.tool} found in ${titleOf(place.video)}`,
-      src: url.frame(place.video, (place.start_s + place.end_s) / 2, 480, place.box),
+      src: evidencePicture(place, 480),
     });
     picture?.addEventListener("error", () => picture.remove());
     this.body.replaceChildren(...[

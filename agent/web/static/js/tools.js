@@ -1,6 +1,6 @@
 // The view "Tools": every tool by itself, with a form of its arguments, and what came of it.
 
-import { server, url } from "./api.js";
+import { evidencePicture, server } from "./api.js";
 import { bar, byId, folded, h, icon, say, setBar } from "./dom.js";
 import { fileCard } from "./files.js";
 import { percent, seconds, span, words } from "./format.js";
@@ -106,7 +106,7 @@ function show(result, out) {
 }
 
 function place(item, evidence) {
-  const picture = h("img", { alt: "", loading: "lazy", width: 132, height: 76, src: url.frame(item.video, (item.start_s + item.end_s) / 2, 240, item.box) });
+  const picture = h("img", { alt: "", loading: "lazy", width: 132, height: 76, src: evidencePicture(item, 240) });
   picture.addEventListener("error", () => picture.remove());
   const go = () => {
     state.evidence = evidence;

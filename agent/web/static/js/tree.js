@@ -1,6 +1,6 @@
 // How an answer was found: the search as a tree that folds, with values, visits and errors; the chosen way is marked.
 
-import { server, url } from "./api.js";
+import { evidencePicture, server, url } from "./api.js";
 import { byId, h, icon } from "./dom.js";
 import { plural, seconds, shortArgs } from "./format.js";
 import { on, tell, titleOf } from "./state.js";
@@ -101,7 +101,7 @@ function numbers(node) {
 function pictureOf(node) {
   const place = node.kind === "call" && (node.evidence.find((one) => one.box) ?? node.evidence[0]);
   if (!place) return null;
-  const image = h("img", { alt: "", loading: "lazy", width: 112, height: 64, src: url.frame(place.video, (place.start_s + place.end_s) / 2, 240, place.box) });
+  const image = h("img", { alt: "", loading: "lazy", width: 112, height: 64, src: evidencePicture(place, 240) });
   image.addEventListener("error", () => image.remove());
   return image;
 }

@@ -84,7 +84,7 @@ def served(folder: Path, tasks: dict[str, Work], **changes: Any) -> Iterator[Ser
     pool = Pool(LIBRARY | tasks)
     workers = cast(WorkerPool, pool)
     files, jobs, frames = Files(options), Jobs(workers, options), Frames(folder / "frames", workers)
-    services = Whole(options, pool, jobs, files)
+    services = Whole(options, pool, jobs, files, frames)
     services.videos = Videos(options, files, frames, workers, jobs)
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
