@@ -2,9 +2,9 @@
 
 Quantisation makes other errors in every picture, above all in pictures of different key frames. Each picture is
 averaged with a few before and after it and with the key frame that looks most like it, brought onto it by their optical
-flow. A pixel counts as far as its surroundings agree: exp(-d / 2 s), where d is the mean squared difference there and s
-the variance that the quantiser leaves behind, step^2 / 12. So where the flow is wrong, at cuts, and in video of good
-quality, where s is small, pictures stay as they are.
+flow. A pixel counts as far as its surroundings agree: exp(-d / 2 s), where d is the mean squared difference there (see
+COMPARED) and s the variance that the quantiser leaves behind, step^2 / 12. So where the flow is wrong, at cuts, and in
+video of good quality, where s is small, pictures stay as they are.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ AGREEMENT_PX = 2.0
 """Standard deviation of the window in which pictures are compared."""
 
 COMPARED = np.array([[0.2126, 0.7152, 0.0722], [-0.0573, -0.1927, 0.25], [0.25, -0.2271, -0.0229]], np.float32)
-"""What of RGB is compared: luma and half of both colour differences (ITU-R BT.709). The variance that is known is that
-of luma; colours err more, but must not flow into others that are as light."""
+"""What of RGB is compared, squared and summed: luma and half of both colour differences (ITU-R BT.709). The variance
+that is known is that of luma; colours err more, but must not flow into others that are as light."""
 SUM = np.ones((1, 3), np.float32)
 
 Timed = tuple[float, Frame]
