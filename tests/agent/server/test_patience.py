@@ -16,7 +16,7 @@ import uvicorn
 from agent.server import patience
 from agent.server.patience import patient
 
-SHORT_S = 0.3
+SHORT_S = 1.0
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:

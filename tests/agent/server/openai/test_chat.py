@@ -15,7 +15,7 @@ import pytest
 from tests.agent.server.openai.serving import Served, served
 from tests.agent.server.openai.talking import EVIDENCE, VIDEO, Agent
 
-WITHIN_S = 10.0
+WITHIN_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -345,7 +345,7 @@ def test_closing_the_connection_cancels_the_question(server: Served, agent: Agen
     url = f"{server.url}/v1/chat/completions"
     with (
         suppress(httpx2.TimeoutException),
-        httpx2.Client(trust_env=False, timeout=0.5) as http,
+        httpx2.Client(trust_env=False, timeout=3.0) as http,
         http.stream("POST", url, json=body) as reply,
     ):
         next(reply.iter_lines())
