@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     server_max_upload_gb: float = Field(4.0, gt=0, description="Largest file (GB) that may be uploaded.")
     server_quota_gb: float = Field(50.0, gt=0, description="Disk (GB) that all uploads together may take.")
     server_requests_per_minute: int = Field(600, ge=1, description="Requests that one address may make in a minute.")
-    server_connections: int = Field(400, ge=1, description="Connections to the server that may be open.")
+    server_connections: int = Field(800, ge=1, description="Connections to the server that may be open.")
 
     mcp_servers: dict[str, McpServerOptions] = Field(
         default_factory=dict, description="Servers of the Model Context Protocol whose tools are mounted (docs/mcp.md)."

@@ -37,7 +37,7 @@ class ServerOptions:
     quota_bytes: int = 50 * GIB
     max_json_bytes: int = 8 << 20
     requests_per_minute: int = 600
-    connections: int = 400
+    connections: int = 800
     """That may be open. Each takes a file descriptor, one that is sent a file two; a process has often 1024."""
     answer_timeout_s: float = 600.0
     media_timeout_s: float = 4 * 3600.0
