@@ -94,7 +94,8 @@ def fit(
     recipe.check()
     model = fresh(recipe.model, recipe.size, recipe.base, recipe.seed)
     claim(folder, recipe, resume=resume)
-    batches = NumberedBatches(_examples(recipe, folder, device), workers=workers)
+    taught = recipe.model == "superpoint" and bool(recipe.base)  # by a network, which stays in this process
+    batches = NumberedBatches(_examples(recipe, folder, device), workers=0 if taught else workers)
     objective = TRAINEES[recipe.model].objective
     return train_into(folder, model.to(device), objective, batches, recipe.training(), cancelled)
 
@@ -135,7 +136,7 @@ def _labelled(recipe: Recipe, folder: Path, device: str) -> list[Labelled]:
 
 def main(
     out: Annotated[Path, typer.Option(help="Folder for weights, labels, checkpoint and log.")],
-    steps: Annotated[int, typer.Option(min=1, help="Updates of the weights.")] = Recipe.steps,
+    steps: Annotated[int | None, typer.Option(min=1, help="Updates of the weights.")] = None,
     model: Annotated[str, typer.Option(help=f"One of {', '.join(TRAINEES)}.")] = Recipe.model,
     clips: Annotated[str, typer.Option(help="Folder of videos to learn from; empty = made pairs only.")] = "",
     base: Annotated[str, typer.Option(help="Folder to start from; a superpoint for a new lightglue.")] = "",
@@ -152,12 +153,14 @@ def main(
 ) -> None:
     """Train a matcher, on a GPU where there is one, measure it on made pairs, write its card."""
     device = training_device()
-    recipe = Recipe(model, size, steps, batch_size, side_px, learning_rate, seed, clips, base)
     with command() as cancelled:
         if measure:
             recipe = recorded(out, Recipe)
             trained = TRAINEES[recipe.model].network.from_pretrained(out).to(device)
+        elif steps is None:
+            raise InvalidArguments("how many --steps shall it learn?")
         else:
+            recipe = Recipe(model, size, steps, batch_size, side_px, learning_rate, seed, clips, base)
             trained = fit(recipe, out, device=device, workers=workers, resume=resume, cancelled=cancelled)
     right, number = share_near(trained, side_px=recipe.side_px, seed=recipe.seed, num_pairs=16, device=device)
     _write(out, recipe, trained, Figures("share of the matches that are right, made pairs", right))

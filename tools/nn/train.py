@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -59,12 +58,9 @@ class NumberedBatches(Iterator[B]):
         self._coming: Iterator[B] | None = None
 
     def __next__(self) -> B:
-        if self._coming is None:
-            if self._workers:
-                self._coming = made_ahead(self._make, self._next, workers=self._workers, ahead=2 * self._workers)
-            else:
-                self._coming = map(self._make, count(self._next))
-        batch = next(self._coming)
+        if self._workers and self._coming is None:
+            self._coming = made_ahead(self._make, self._next, workers=self._workers, ahead=2 * self._workers)
+        batch = self._make(self._next) if self._coming is None else next(self._coming)
         self._next += 1
         return batch
 

@@ -141,8 +141,9 @@ def test_the_command_measures_and_writes_a_card(tmp_path: Path) -> None:
     (out / FIGURES).unlink()
     assert CliRunner().invoke(app, [*place, "--measure"]).exit_code == 0
     assert (out / FIGURES).read_text() == figures
-    told = CliRunner().invoke(app, ["--out", str(tmp_path), "--measure"])
-    assert (told.exit_code, "holds no run to measure" in told.output) == (2, True)
+    for options, message in (([], "how many --steps"), (["--measure"], "holds no run to measure")):
+        told = CliRunner().invoke(app, ["--out", str(tmp_path), *options])
+        assert (told.exit_code, message in told.output) == (2, True)
 
 
 def test_the_matching_suite_measures_the_matcher(tmp_path: Path) -> None:
